@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rng.h: seeded, repeatable randomness in named streams. Not for secrets: those come from the
+ * context's entropy.
+ *
+ * A stream is named by what it is for and by up to two numbers (round, client …); streams with
+ * different names or numbers are independent, so a new use of randomness never shifts another.
+ * xoshiro256++ seeded by SplitMix64 (Blackman and Vigna, https://prng.di.unimi.it).
+ */
+#ifndef FED_BASE_RNG_H
+#define FED_BASE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fed_rng {
+  uint64_t state[4];
+};
+
+void fed__rng_init(struct fed_rng *rng, uint64_t seed, const char *stream, uint64_t first,
+                   uint64_t second);
+uint64_t fed__rng_next(struct fed_rng *rng);
+uint64_t fed__rng_below(struct fed_rng *rng, uint64_t bound); /* uniform in [0, bound), unbiased */
+double fed__rng_unit(struct fed_rng *rng);                    /* uniform in [0, 1) */
+double fed__rng_normal(struct fed_rng *rng);                  /* mean 0, variance 1 */
+double fed__rng_gamma(struct fed_rng *rng, double shape);     /* scale 1; shape > 0 */
+void fed__rng_shuffle(struct fed_rng *rng, uint32_t *items, size_t count);
+
+/* A 64-bit hash of text (FNV-1a), to turn a name into a number of a stream. Not for secrets. */
+uint64_t fed__name_number(const char *text);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * safetensors.c: the safetensors format, strict when reading and canonical when writing.
+ */
+#include "fed/safetensors.h"
+#include "base/memory.h"
+#include "base/raise.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define HEADER_BYTES_MAX ((uint64_t)16 << 20)
+#define TENSORS_MAX 65536
+
+struct entry {
+  struct fed_tensor tensor; /* name owned by the JSON header */
+  uint64_t begin, end;
+};
+
+static uint64_t read_u64(const uint8_t *bytes) {
+  uint64_t value = 0;
+  for (int i = 7; i >= 0; i--) value = value << 8 | bytes[i];
+  return value;
+}
+
+static int parse_header(struct fed_slice file, json_t **header, struct fed_slice *data) {
+  if (file.size < 8)
+    return FED_RAISE(FED_E_TRUNCATED, "safetensors: %zu bytes, at least 8 are needed", file.size);
+  const uint64_t size = read_u64(file.data);
+  if (size > HEADER_BYTES_MAX)
+    return FED_RAISE(FED_E_TOO_LARGE, "safetensors: a header of %llu bytes, at most %llu are read",
+                     (unsigned long long)size, (unsigned long long)HEADER_BYTES_MAX);
+  if (size > file.size - 8)
+    return FED_RAISE(FED_E_TRUNCATED, "safetensors: a header of %llu bytes in a file of %zu",
+                     (unsigned long long)size, file.size);
+  json_error_t error;
+  *header = json_loadb((const char *)file.data + 8, (size_t)size, JSON_REJECT_DUPLICATES, &error);
+  if (!*header)
+    return FED_RAISE(json_error_code(&error) == json_error_duplicate_key ? FED_E_DUPLICATE
+                                                                         : FED_E_SYNTAX,
+                     "safetensors: header: %s", error.text);
+  *data = fed_slice_of(file.data + 8 + size, file.size - 8 - (size_t)size);
+  return FED_OK;
+}
+
+static int parse_shape(const char *name, const json_t *dims, struct fed_shape *shape) {
+  if (!json_is_array(dims) || json_array_size(dims) > FED_RANK_MAX)
+    return FED_RAISE(FED_E_SHAPE, "safetensors: tensor '%s': 'shape' must be a list of at most %d",
+                     name, FED_RANK_MAX);
+  shape->rank = (uint32_t)json_array_size(dims);
+  for (uint32_t i = 0; i < shape->rank; i++) {
+    const json_t *dim = json_array_get(dims, i);
+    if (!json_is_integer(dim) || json_integer_value(dim) < 0)
+      return FED_RAISE(FED_E_RANGE, "safetensors: tensor '%s': dimension %u is not a count", name,
+                       i);
+    shape->dims[i] = json_integer_value(dim);
+  }
+  return FED_OK;
+}
+
+static int parse_offsets(const char *name, const json_t *offsets, size_t data_size,
+                         struct entry *entry) {
+  const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+  if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
+      json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
+    return FED_RAISE(FED_E_RANGE, "safetensors: tensor '%s': 'data_offsets' must be [begin, end]",
+                     name);
+  entry->begin = (uint64_t)json_integer_value(begin);
+  entry->end = (uint64_t)json_integer_value(end);
+  if (entry->end > data_size)
+    return FED_RAISE(FED_E_RANGE, "safetensors: tensor '%s' ends at byte %llu of %zu", name,
+                     (unsigned long long)entry->end, data_size);
+  return FED_OK;
+}
+
+static int parse_entry(const char *name, const json_t *value, size_t data_size,
+                       struct entry *entry) {
+  const char *dtype = json_string_value(json_object_get(value, "dtype"));
+  size_t elements, bytes;
+  if (!dtype || json_object_size(value) != 3)
+    return FED_RAISE(FED_E_SYNTAX,
+                     "safetensors: tensor '%s' must have dtype, shape and "
+                     "data_offsets, nothing else",
+                     name);
+  entry->tensor.name = name;
+  FED_TRY(fed_dtype_parse(fed_slice_of_text(dtype), &entry->tensor.dtype));
+  FED_TRY(parse_shape(name, json_object_get(value, "shape"), &entry->tensor.shape));
+  FED_TRY(parse_offsets(name, json_object_get(value, "data_offsets"), data_size, entry));
+  FED_TRY(fed_shape_elements(&entry->tensor.shape, &elements));
+  if (__builtin_mul_overflow(elements, fed_dtype_size(entry->tensor.dtype), &bytes) ||
+      bytes != entry->end - entry->begin)
+    return FED_RAISE(FED_E_SHAPE,
+                     "safetensors: tensor '%s': shape and type need other bytes than "
+                     "the %llu that its offsets give",
+                     name, (unsigned long long)(entry->end - entry->begin));
+  return FED_OK;
+}
+
+static int compare_entries(const void *a, const void *b) {
+  const struct entry *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  if (x->end != y->end) return x->end < y->end ? -1 : 1;
+  return strcmp(x->tensor.name, y->tensor.name);
+}
+
+static int check_contiguous(const struct entry *entries, size_t count, size_t data_size) {
+  uint64_t at = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (entries[i].begin != at)
+      return FED_RAISE(FED_E_RANGE,
+                       "safetensors: tensor '%s' begins at byte %llu, expected %llu: "
+                       "tensors must neither overlap nor leave gaps",
+                       entries[i].tensor.name, (unsigned long long)entries[i].begin,
+                       (unsigned long long)at);
+    at = entries[i].end;
+  }
+  if (at != data_size)
+    return FED_RAISE(FED_E_RANGE, "safetensors: %zu bytes of data, the header accounts for %llu",
+                     data_size, (unsigned long long)at);
+  return FED_OK;
+}
+
+static int collect_entries(json_t *header, size_t data_size, struct entry *entries, size_t *count) {
+  const char *name;
+  json_t *value;
+  json_object_foreach(header, name, value) {
+    if (strcmp(name, "__metadata__") == 0) continue;
+    FED_TRY(parse_entry(name, value, data_size, &entries[*count]));
+    (*count)++;
+  }
+  if (*count) qsort(entries, *count, sizeof *entries, compare_entries);
+  return check_contiguous(entries, *count, data_size);
+}
+
+static int copy_tensors(const struct entry *entries, size_t count, struct fed_slice data,
+                        const struct fed_context *context, struct fed_params *params) {
+  struct fed_tensor *like = fed__zalloc(context, count, sizeof *like);
+  if (!like) return FED_E_MEMORY;
+  for (size_t i = 0; i < count; i++) like[i] = entries[i].tensor;
+  int code = fed_params_init(params, context, like, count);
+  fed__free(context, like);
+  if (code != FED_OK) return code;
+  for (size_t i = 0; i < count; i++)
+    if (entries[i].end > entries[i].begin)
+      memcpy(params->tensors[i].data, data.data + entries[i].begin,
+             (size_t)(entries[i].end - entries[i].begin));
+  return FED_OK;
+}
+
+int fed_safetensors_decode(struct fed_slice file, const struct fed_context *context,
+                           struct fed_params *params) {
+  json_t *header = NULL;
+  struct entry *entries = NULL;
+  struct fed_slice data;
+  size_t count = 0;
+  int code;
+  *params = (struct fed_params){0};
+  FED_TRY_GOTO(code, done, parse_header(file, &header, &data));
+  if (!json_is_object(header) || json_object_size(header) > TENSORS_MAX) {
+    code = FED_RAISE(FED_E_SYNTAX, "safetensors: the header must be an object of at most %d names",
+                     TENSORS_MAX);
+    goto done;
+  }
+  entries = fed__zalloc(context, json_object_size(header), sizeof *entries);
+  code = entries ? collect_entries(header, data.size, entries, &count) : FED_E_MEMORY;
+  if (code == FED_OK) code = copy_tensors(entries, count, data, context, params);
+done:
+  fed__free(context, entries);
+  json_decref(header);
+  return code;
+}
+
+static json_t *build_header(const struct fed_params *params,
+                            const struct fed_safetensors_note *notes, size_t note_count) {
+  json_t *header = json_object();
+  if (note_count) json_object_set_new(header, "__metadata__", json_object());
+  for (size_t i = 0; i < note_count; i++)
+    json_object_set_new(json_object_get(header, "__metadata__"), notes[i].key,
+                        json_string(notes[i].value));
+  json_int_t at = 0;
+  for (size_t i = 0; i < params->count; i++) {
+    const struct fed_tensor *tensor = &params->tensors[i];
+    const json_int_t end = at + (json_int_t)fed_tensor_bytes(tensor);
+    json_t *dims = json_array();
+    for (uint32_t d = 0; d < tensor->shape.rank; d++)
+      json_array_append_new(dims, json_integer(tensor->shape.dims[d]));
+    json_object_set_new(header, tensor->name,
+                        json_pack("{s:s, s:o, s:[I, I]}", "dtype", fed_dtype_name(tensor->dtype),
+                                  "shape", dims, "data_offsets", at, end));
+    at = end;
+  }
+  return header;
+}
+
+static int append_header(const char *text, struct fed_buffer *out) {
+  static const char padding[] = "       ";
+  const size_t size = strlen(text), padded = (size + 7) / 8 * 8;
+  uint8_t prefix[8];
+  for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
+  FED_TRY(fed_buffer_append(out, prefix, sizeof prefix));
+  FED_TRY(fed_buffer_append(out, text, size));
+  return fed_buffer_append(out, padding, padded - size);
+}
+
+int fed_safetensors_encode(const struct fed_params *params,
+                           const struct fed_safetensors_note *notes, size_t note_count,
+                           struct fed_buffer *out) {
+  json_t *header = build_header(params, notes, note_count);
+  char *text = json_dumps(header, JSON_COMPACT);
+  json_decref(header);
+  if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory while writing safetensors");
+  int code = append_header(text, out);
+  free(text);
+  for (size_t i = 0; code == FED_OK && i < params->count; i++)
+    code = fed_buffer_append(out, params->tensors[i].data, fed_tensor_bytes(&params->tensors[i]));
+  return code;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernels.h: the heavy arithmetic of the operators, behind one table chosen at run time. The
+ * reference table is plain C for every type and is the oracle of the others; a faster table may
+ * leave entries NULL, and those are then taken from the reference.
+ *
+ * All arrays are dense, row-major, and of the table's precision (float, or double for the
+ * reference table's double twin): hence `void`. Image data is N, C, spatial… Results of one
+ * table are the same from call to call and do not depend on the number of threads.
+ *
+ * An instance holds what a kernel wants to keep between calls with the same shapes (compiled
+ * code, scratch memory): one is made per operator and batch size when the plan is built, so that
+ * a step allocates nothing.
+ */
+#ifndef FED_TRAIN_KERNELS_H
+#define FED_TRAIN_KERNELS_H
+
+#include "fed/train.h"
+
+/* c[m, n] = alpha * op(a) * op(b) + beta * c; op transposes if asked. lda, ldb, ldc: row strides.
+ */
+struct fed_gemm {
+  int transpose_a, transpose_b;
+  int64_t m, n, k, lda, ldb, ldc;
+  double alpha, beta;
+};
+
+/* 2-D convolution (1-D as height 1), grouped and dilated. Weights: [out, in / groups, kh, kw]. */
+struct fed_conv {
+  int64_t batch, in_channels, out_channels, groups;
+  int64_t in_height, in_width, out_height, out_width, kernel_height, kernel_width;
+  int64_t stride[2], dilation[2], pad_before[2], pad_after[2]; /* height, width */
+  int has_bias;
+};
+
+struct fed_pool {
+  int64_t batch, channels, in_height, in_width, out_height, out_width, kernel_height, kernel_width;
+  int64_t stride[2], dilation[2], pad_before[2], pad_after[2];
+};
+
+struct fed_kernel_instance; /* opaque; freed with the table's instance_free */
+
+struct fed_kernel_table {
+  const char *name;
+  enum fed_precision precision;
+
+  void (*gemm)(const struct fed_gemm *shape, const void *a, const void *b, void *c);
+
+  FED_MUST int (*conv_new)(const struct fed_context *context, const struct fed_conv *shape,
+                           struct fed_kernel_instance **instance);
+  void (*conv_forward)(struct fed_kernel_instance *instance, const void *x, const void *w,
+                       const void *bias, void *y);
+  /* dx is overwritten; NULL when nobody needs it. dw and dbias are overwritten; dbias NULL
+   * without bias. */
+  void (*conv_backward)(struct fed_kernel_instance *instance, const void *x, const void *w,
+                        const void *dy, void *dx, void *dw, void *dbias);
+
+  FED_MUST int (*pool_new)(const struct fed_context *context, const struct fed_pool *shape,
+                           struct fed_kernel_instance **instance);
+  /* argmax: batch * channels * out_height * out_width indices into the in_height * in_width plane;
+   * the first of equal maxima, as PyTorch does. */
+  void (*max_pool_forward)(struct fed_kernel_instance *instance, const void *x, void *y,
+                           int32_t *argmax);
+  void (*max_pool_backward)(struct fed_kernel_instance *instance, const void *dy,
+                            const int32_t *argmax, void *dx);
+
+  void (*instance_free)(struct fed_kernel_instance *instance);
+  size_t (*instance_bytes)(const struct fed_kernel_instance *instance);
+};
+
+/* The table for a precision. FED_KERNELS_AUTO falls back to the reference; asking for oneDNN by
+ * name fails with FED_E_UNSUPPORTED, saying which package to install, if its library cannot be
+ * loaded. The library is loaded on first use, never before, so that an idle agent does not map it.
+ */
+FED_MUST int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,
+                                 const struct fed_kernel_table **table);
+
+extern const struct fed_kernel_table fed__kernels_reference_f32;
+extern const struct fed_kernel_table fed__kernels_reference_f64;
+/* Loads libdnnl.so.2 and fills in the table; FED_E_UNSUPPORTED. Threads: safe. */
+FED_MUST int fed__kernels_onednn(const struct fed_kernel_table **table);
+
+#endif
