@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate.h: rules that turn a cohort's updates into one. A rule folds each update in as it
+ * arrives, declares what it needs of the updates, and says how many bytes it holds.
+ *
+ * The mean holds one 64-bit sum an element whatever the number of clients; sums are integers, so
+ * the result is the same, bit for bit, for any order of arrival and any number of threads.
+ */
+#ifndef FED_AGGREGATE_H
+#define FED_AGGREGATE_H
+
+#include "fed/tensor.h"
+
+struct fed__aggregate_shape {
+  size_t element_count;
+  uint32_t grid_bits;   /* of the updates: 8, 16 or 32 */
+  uint64_t weight_max;  /* of one update */
+  uint64_t clients_max; /* that can be folded in between two begins */
+};
+
+struct fed__aggregate; /* opaque */
+
+struct fed__aggregate_ops {
+  const char *name;
+  unsigned needs; /* enum fed__update_trait, as numbers of stage.h */
+  int gives_sum;  /* secure aggregation can carry this rule */
+  FED_MUST int (*check)(const struct fed__aggregate_shape *shape);
+  FED_MUST int (*init)(const struct fed_context *context, const struct fed__aggregate_shape *shape,
+                       struct fed__aggregate **aggregate);
+  void (*free)(struct fed__aggregate *aggregate);
+  void (*begin)(struct fed__aggregate *aggregate); /* forget everything folded in */
+  /* `grid`: exactly element_count integers. FED_E_SHAPE, FED_E_RANGE (weight). All or nothing. */
+  FED_MUST int (*add)(struct fed__aggregate *aggregate, struct fed_slice grid, uint64_t weight);
+  /* The sum over updates of weight * grid, and the sum of weights. Owned by the aggregate.
+   * FED_E_EMPTY when nothing was added. */
+  FED_MUST int (*finish)(struct fed__aggregate *aggregate, const int64_t **sum,
+                         uint64_t *weight_sum);
+};
+
+extern const struct fed__aggregate_ops fed__aggregate_mean;
+
+/* All rules, NULL-terminated. */
+extern const struct fed__aggregate_ops *const fed__aggregate_table[];
+
+/* The rule of that name, or NULL. */
+const struct fed__aggregate_ops *fed__aggregate_find(const char *name);
+
+/* sum[i] += weight * grid[i]: the inner loop, here so that the benchmark can measure it. */
+void fed__fold(int64_t *sum, const void *grid, uint32_t grid_bits, size_t count, int64_t weight);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job.h: what a job file says, as one struct: read and checked once, then only looked at. The
+ * server and every agent read the same bytes (the "plan", named by its hash), so nothing about a
+ * job exists outside of it. docs/job-file.md is the manual, made from the same table of settings
+ * that reads the file.
+ */
+#ifndef FED_JOB_H
+#define FED_JOB_H
+
+#include "data/dataset.h"
+#include "fed/train.h"
+
+enum fed__job_weights { FED__WEIGHTS_EXAMPLES, FED__WEIGHTS_UNIFORM };
+enum fed__job_metric { FED__METRIC_NONE, FED__METRIC_ACCURACY, FED__METRIC_LOSS };
+
+struct fed__job {
+  const struct fed_context *context;
+  uint32_t version;  /* of the job file's schema: 1 */
+  char *name;        /* letters, digits, '-', '_' and '.', at most 64 */
+  char *description; /* for people */
+  uint64_t seed;     /* of every random choice in the run */
+
+  struct {
+    char *file;         /* the ONNX file, relative to the job file */
+    enum fed_loss loss; /* softmax_cross_entropy */
+  } model;
+
+  struct {
+    char *name;                        /* of the data set at the agent, as its policy names it */
+    struct fed__dataset_schema schema; /* files, columns, types; strings owned by the job */
+    double holdout;                    /* the part of each agent's rows kept for evaluation */
+    uint64_t examples_min;             /* an agent with fewer is not eligible */
+  } data;
+
+  struct {
+    char *trainer;                    /* "native", or the name of an external one in the policy */
+    struct fed_train_options options; /* optimiser, batch size, schedule … */
+    uint32_t epochs;                  /* local epochs a round */
+    uint64_t steps_max;               /* 0: no limit; a round that only moves bytes: epochs 0 */
+  } train;
+
+  struct {
+    uint32_t count;        /* rounds of the run */
+    uint32_t cohort;       /* clients wanted in each round */
+    double over_selection; /* invite cohort * this many, to make up for drop-outs; 1.0: none */
+    uint32_t minimum;      /* a round with fewer updates at the deadline fails */
+    double deadline_s;     /* for the cohort to report */
+    double back_off_s;     /* the wait after a failed round; doubles with each in a row */
+    double back_off_max_s;
+    uint32_t failures_max; /* so many failed rounds in a row end the job */
+    double gather_s;       /* how long to wait for a full cohort before starting with the minimum */
+  } rounds;
+
+  struct {
+    double clip_norm;   /* clip the update to this L2 norm; 0: do not */
+    uint32_t grid_bits; /* 8, 16 or 32: the width of an element on the wire */
+    double grid_step;   /* the distance of two grid points; a power of two */
+  } update;
+
+  struct {
+    char *rule; /* "mean" */
+    enum fed__job_weights weights;
+    uint64_t weight_max;         /* examples above this count as this many */
+    double server_learning_rate; /* 1.0: the plain mean */
+    double server_momentum;
+  } aggregate;
+
+  struct {
+    uint32_t every;    /* evaluate the global model every so many rounds; 0: never */
+    int federated;     /* on the agents' held-out rows */
+    char *test_folder; /* a server test set (same schema), relative to the job file; NULL: none */
+    char *test_inputs, *test_target; /* its files */
+  } evaluate;
+
+  struct {
+    enum fed__job_metric metric;
+    double at_least, at_most; /* stop when accuracy >= at_least, or loss <= at_most */
+    double seconds;           /* 0: no limit */
+  } stop;
+};
+
+#define FED__JOB_BYTES_MAX ((size_t)1 << 20)
+
+/* Read and check a job file. `name` is what messages call it ("job.yaml"). Unknown or wrong keys
+ * are refused with line, column and the nearest valid name: FED_E_SYNTAX, FED_E_MISSING,
+ * FED_E_RANGE, FED_E_UNSUPPORTED; impossible combinations with FED_E_INPUT. */
+FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
+                            struct fed_slice yaml, struct fed__job *job);
+void fed__job_clear(struct fed__job *job);
+
+/* Every setting with its value here, its default, its unit and its meaning, as a table for people
+ * or as a JSON array. `job` NULL: the defaults only. */
+FED_MUST int fed__job_explain(const struct fed_context *context, const struct fed__job *job,
+                              int json, struct fed_buffer *out);
+
+/* What a data owner allows, from the agent's policy file: docs/policy.md. Same reader. */
+struct fed__policy_dataset {
+  char *name, *folder;
+};
+struct fed__policy_trainer {
+  char *name;
+  char **command; /* program and arguments, NULL-terminated */
+  size_t command_count;
+};
+struct fed__policy {
+  const struct fed_context *context;
+  char **jobs; /* names of jobs that may run; '*' matches any run of characters */
+  size_t job_count;
+  char **plans; /* if any: only plans with these SHA-256 hashes may run */
+  size_t plan_count;
+  struct fed__policy_dataset *datasets;
+  size_t dataset_count;
+  struct fed__policy_trainer *trainers;
+  size_t trainer_count;
+  uint32_t cohort_min;           /* refuse jobs whose minimum cohort is smaller */
+  double clip_norm_max;          /* refuse jobs that do not clip to at most this; 0: no demand */
+  int share_metrics;             /* may loss and accuracy leave? */
+  uint64_t examples_counted_max; /* never report more examples than this; 0: no limit */
+  uint64_t memory_bytes_max;     /* of a training process; 0: no limit */
+  double cpu_s_max;              /* a round */
+  double train_s_max;            /* wall clock of a round */
+  uint64_t download_bytes_max, upload_bytes_max; /* a message */
+  uint32_t threads_max;
+  uint32_t hour_from, hour_to; /* train only between these local hours; equal: always */
+};
+
+FED_MUST int fed__policy_parse(const struct fed_context *context, const char *name,
+                               struct fed_slice yaml, struct fed__policy *policy);
+void fed__policy_clear(struct fed__policy *policy);
+FED_MUST int fed__policy_explain(const struct fed_context *context,
+                                 const struct fed__policy *policy, int json,
+                                 struct fed_buffer *out);
+
+/* FED_E_DENIED with the reason if the owner's policy forbids the job, else FED_OK. `plan` is the
+ * job file's SHA-256 in hex; `hour` the local hour. Pure. */
+FED_MUST int fed__policy_allows(const struct fed__policy *policy, const struct fed__job *job,
+                                const char *plan, uint32_t hour);
+
+#endif

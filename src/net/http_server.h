@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * http_server.h: an HTTP/1.1 server over TLS 1.3 (libmicrohttpd, epoll) that knows nothing about
+ * federations. It checks the peer's certificate against the federation's CA, bounds every
+ * length, and hands requests to one handler. An answer may be given at once or later, from any
+ * thread: that is what long polls are made of.
+ *
+ * Order of calls for one exchange: headers → chunk… → complete → gone. All calls of one exchange
+ * come from one thread at a time; calls of different exchanges may come at the same time.
+ */
+#ifndef FED_HTTP_SERVER_H
+#define FED_HTTP_SERVER_H
+
+#include "crypto/certificate.h"
+#include "fed/buffer.h"
+
+struct fed__http_server;
+struct fed__http_exchange; /* one request and its answer; lives until `gone` returns */
+
+struct fed__http_handler {
+  /* The head has come. Say with fed__http_accept_body / _stream_body how to take the body (without
+   * either, a request with a body is refused with 413), or answer already: then the body is read
+   * and thrown away, or the connection closed. */
+  void (*headers)(struct fed__http_handler *self, struct fed__http_exchange *exchange);
+  /* A piece of a streamed body. A failure ends the request with that failure. */
+  FED_MUST int (*chunk)(struct fed__http_handler *self, struct fed__http_exchange *exchange,
+                        struct fed_slice bytes);
+  /* The body is complete: answer now, or keep the exchange and answer later. Not called when
+   * `headers` answered. */
+  void (*complete)(struct fed__http_handler *self, struct fed__http_exchange *exchange);
+  /* The exchange is over (answered, broken off, or the server stops): last call, always comes. */
+  void (*gone)(struct fed__http_handler *self, struct fed__http_exchange *exchange);
+};
+
+struct fed__http_server_options {
+  const char *address;                   /* "127.0.0.1", "::1", "0.0.0.0" … */
+  uint16_t port;                         /* 0: any free one */
+  const char *certificate_pem, *key_pem; /* the server's */
+  struct fed_slice ca_der;               /* client certificates must be signed by it */
+  uint32_t threads;                      /* that serve connections; 0: one per core, at most 4 */
+  uint32_t connections_max, connections_per_address_max; /* 0: sensible defaults */
+  uint32_t idle_timeout_s;
+  struct fed__http_handler *handler;
+};
+
+/* FED_E_ADDRESS_IN_USE naming address, port and what to do; FED_E_CERTIFICATE; FED_E_MEMORY. */
+FED_MUST int fed__http_server_open(const struct fed_context *context,
+                                   const struct fed__http_server_options *options,
+                                   struct fed__http_server **server);
+uint16_t fed__http_server_port(const struct fed__http_server *server);
+/* Answers what is still waiting with 503, then closes every connection and joins the threads. */
+void fed__http_server_close(struct fed__http_server *server);
+
+/* The request. Texts live as long as the exchange. */
+const char *fed__http_method(const struct fed__http_exchange *exchange);
+const char *fed__http_path(const struct fed__http_exchange *exchange); /* without the query */
+const char *fed__http_query(const struct fed__http_exchange *exchange,
+                            const char *name); /* or NULL */
+const char *fed__http_header(const struct fed__http_exchange *exchange,
+                             const char *name); /* or NULL */
+/* Who asks: NULL without a client certificate. A certificate that does not verify (another CA,
+ * expired, wrong use) never gets this far: 403 with a Failure body, and the handler is not called
+ * but for the counter below. */
+const struct fed__identity *fed__http_identity(const struct fed__http_exchange *exchange);
+struct fed_slice fed__http_body(const struct fed__http_exchange *exchange); /* in `complete` */
+void fed__http_set_data(struct fed__http_exchange *exchange, void *data);
+void *fed__http_data(const struct fed__http_exchange *exchange);
+
+/* In `headers`: collect the body in memory, at most `size_max` bytes (else 413). */
+void fed__http_accept_body(struct fed__http_exchange *exchange, size_t size_max);
+/* In `headers`: hand the body on in pieces through `chunk`. */
+void fed__http_stream_body(struct fed__http_exchange *exchange);
+
+struct fed__http_field {
+  const char *name, *value;
+};
+struct fed__http_answer {
+  uint32_t status;
+  const char *content_type;             /* NULL without body */
+  const struct fed__http_field *fields; /* further headers, copied */
+  size_t field_count;
+  struct fed_slice body; /* copied unless `path` or `shared` */
+  const char *path;      /* answer with this file (sendfile-like); Range requests are honoured */
+};
+
+/* Answer, from any thread, once; the second answer to one exchange is ignored. */
+void fed__http_answer(struct fed__http_exchange *exchange, const struct fed__http_answer *answer);
+
+/* Answer with the last failure of this thread: status by its class (usage, input 400; protocol
+ * 409; crypto 403; io 500; busy 503 with Retry-After; resource 413 or 507; denied 403; internal
+ * 500; NOT_FOUND 404; VERSION 426; STALE 410), body a Failure message (application/protobuf). */
+void fed__http_answer_failure(struct fed__http_exchange *exchange, uint32_t come_back_ms);
+
+/* Counters since the start, for /metrics. */
+struct fed__http_counters {
+  uint64_t connections, requests, bytes_in, bytes_out;
+  uint64_t refused_certificates, refused_lengths, malformed;
+};
+void fed__http_server_counters(const struct fed__http_server *server,
+                               struct fed__http_counters *counters);
+
+#endif
