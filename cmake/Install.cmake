@@ -1,0 +1,87 @@
+# What is installed and packaged: the library (shared and static, pkg-config, CMake package), its
+# headers, the programs, man pages, completion, systemd units; and the .deb files made of them.
+include(CMakePackageConfigHelpers)
+
+# The folders that define what include/fed declares (rules/symbols checks that none is forgotten).
+set(FED_LIBRARY_FOLDERS base tensor train data)
+
+fed_objects(library_objects ${FED_LIBRARY_FOLDERS})
+set(private_libraries -lm -lpthread)
+foreach(folder ${FED_LIBRARY_FOLDERS})
+  if(NOT TARGET fed_${folder})
+    continue()
+  endif()
+  get_target_property(links fed_${folder} LINK_LIBRARIES)
+  foreach(link ${links})
+    if(link MATCHES "^PkgConfig::(PKG_.+)$")
+      list(APPEND library_packages ${link})
+      list(TRANSFORM ${CMAKE_MATCH_1}_LIBRARIES PREPEND -l OUTPUT_VARIABLE flags)
+      list(PREPEND private_libraries ${flags})
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES private_libraries)
+list(JOIN private_libraries " " FED_PRIVATE_LIBRARIES)
+
+# The library: libfed.so.0 exports what the headers mark FED_API, and the map lets nothing else by.
+set(FED_MAP ${PROJECT_SOURCE_DIR}/packaging/libfed.map)
+add_library(fed SHARED ${library_objects})
+add_library(fed-static STATIC ${library_objects})
+set_target_properties(fed fed-static PROPERTIES OUTPUT_NAME fed LINKER_LANGUAGE C)
+set_target_properties(fed PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+                      LINK_DEPENDS ${FED_MAP})
+target_link_libraries(fed PRIVATE fed_settings ${library_packages})
+target_link_options(fed PRIVATE -Wl,--version-script=${FED_MAP} -Wl,--as-needed
+                    $<$<NOT:$<BOOL:${FED_SANITIZE}>>:-Wl,--no-undefined>)
+target_include_directories(fed INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+file(RELATIVE_PATH FED_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # for any prefix
+configure_file(packaging/fed.pc.in packaging/fed.pc @ONLY)
+write_basic_package_version_file(packaging/fed-config-version.cmake COMPATIBILITY SameMinorVersion)
+set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/fed)
+install(TARGETS fed EXPORT fed-targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
+install(TARGETS fed-static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+install(DIRECTORY include/fed DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/packaging/fed.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+install(EXPORT fed-targets NAMESPACE fed:: DESTINATION ${config_folder} COMPONENT development)
+install(FILES packaging/fed-config.cmake ${PROJECT_BINARY_DIR}/packaging/fed-config-version.cmake
+        DESTINATION ${config_folder} COMPONENT development)
+
+# The programs, each with its man page, completion and unit. fed_install_program(NAME COMPONENT)
+function(fed_install_program name component)
+  install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/${name} DESTINATION ${CMAKE_INSTALL_BINDIR}
+          COMPONENT ${component})
+  file(GLOB pages ${PROJECT_SOURCE_DIR}/docs/man/${name}.[1-8]
+       ${PROJECT_SOURCE_DIR}/docs/man/${name}-*.[1-8])
+  if(name STREQUAL fed)
+    list(FILTER pages EXCLUDE REGEX "fed-agent")
+  endif()
+  foreach(page ${pages})
+    string(REGEX MATCH "[1-8]$" section ${page})
+    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+            COMPONENT ${component})
+  endforeach()
+  install(FILES packaging/completion/${name}.bash OPTIONAL RENAME ${name}
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT ${component})
+  configure_file(packaging/systemd/${component}.service.in packaging/${component}.service @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/packaging/${component}.service
+          DESTINATION lib/systemd/system COMPONENT ${component})
+  install(FILES packaging/sysusers/${component}.conf DESTINATION lib/sysusers.d
+          COMPONENT ${component})
+  install(FILES packaging/default/${component} DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/default
+          COMPONENT ${component})
+endfunction()
+if(TARGET fed-program)
+  fed_install_program(fed fed-server)
+endif()
+if(TARGET fed-agent)
+  fed_install_program(fed-agent fed-agent)
+endif()
+
+include(cmake/Packages.cmake)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/tests/packaging AND packaging IN_LIST FED_SUITES)
+  add_subdirectory(tests/packaging)
+endif()
