@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * plan.h: a job with everything that follows from it worked out: which stages run with which
+ * settings, which aggregation rule with which shape. Made once, when the job is created; that is
+ * where a combination that cannot work, or whose promise would not hold, is refused.
+ */
+#ifndef FED_ROUND_PLAN_H
+#define FED_ROUND_PLAN_H
+
+#include "aggregate/aggregate.h"
+#include "job/job.h"
+#include "stage/stage.h"
+
+struct fed__plan {
+  struct fed__stage_settings stages;
+  const struct fed__aggregate_ops *rule;
+  struct fed__aggregate_shape shape;
+  uint32_t exchange_count;
+};
+
+/* `element_count`: of the model's trainable parameters. */
+FED_MUST int fed__plan_make(const struct fed__job *job, size_t element_count,
+                            struct fed__plan *plan);
+
+/* The weight of an update that was made from so many examples. */
+uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count);
+
+/* The seed of a client's training in a round: from the job's seed, the round and the client's
+ * name, so that a round that is run again trains the same. */
+uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const char *client);
+
+/* The server's optimiser: current + learning_rate * mean + momentum * (current - previous), all
+ * in double, rounded once. `previous` NULL: no version before this one. `next` may not overlap. */
+void fed__plan_server_step(const struct fed__job *job, const float *current, const float *previous,
+                           const float *mean, size_t element_count, float *next);
+
+#endif
