@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * onednn_kernels.c: the float32 kernels on oneDNN.
+ * onednn_kernels.c: the table of float32 kernels on oneDNN. Pooling is the reference's.
  */
 #include "train/kernels/instance.h"
+#include "train/kernels/onednn/onednn_conv.h"
 #include "train/kernels/onednn/onednn_library.h"
 
 #include "base/raise.h"
@@ -10,7 +11,8 @@
 #include <pthread.h>
 
 static const struct fed__onednn *library;
-static struct fed_kernel_table table_filled;
+static struct fed_kernel_table filled;
+static int load_code;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* oneDNN's own failures (no memory for packing) leave the product to the reference. */
@@ -24,14 +26,18 @@ static void gemm(const struct fed_gemm *shape, const void *a, const void *b, voi
 }
 
 static void fill_table(void) {
-  table_filled = fed__kernels_reference_f32;
-  table_filled.name = "onednn";
-  table_filled.gemm = gemm;
+  filled = fed__kernels_reference_f32;
+  filled.name = "onednn";
+  filled.gemm = gemm;
+  filled.conv_new = fed__onednn_conv_new;
+  filled.conv_forward = fed__onednn_conv_forward;
+  filled.conv_backward = fed__onednn_conv_backward;
+  load_code = fed__onednn_load(&library);
 }
 
 int fed__kernels_onednn(const struct fed_kernel_table **table) {
-  FED_TRY(fed__onednn_load(&library));
   pthread_once(&once, fill_table);
-  *table = &table_filled;
+  if (load_code != FED_OK) return fed__onednn_load(&library); /* the message is per thread */
+  *table = &filled;
   return FED_OK;
 }

@@ -49,6 +49,8 @@ static void load(void) {
     snprintf(failure, sizeof failure, LIBRARY " has no function %s", missing);
   else if (!has_known_runtime(handle))
     snprintf(failure, sizeof failure, LIBRARY " is built for neither OpenMP nor a single thread");
+  else if (loaded.engine_create(&loaded.engine, dnnl_cpu, 0) != dnnl_success)
+    snprintf(failure, sizeof failure, LIBRARY " cannot use this CPU");
 }
 
 int fed__onednn_load(const struct fed__onednn **library) {

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_kernels.c: the contract of a kernel table. The double reference is checked against finite
+ * differences and sums written out here; every other table is then checked against it, over many
+ * shapes. Tolerance of float tables: each result within 2e-5 of the sum of the absolute values of
+ * its terms (a float has 6e-8, and sums have up to 10,000 terms).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "train/kernels/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOLERANCE 2e-5
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct fed_context context;
+static const struct fed_kernel_table *const oracle = &fed__kernels_reference_f64;
+
+/* ---- vectors in both precisions ---- */
+
+/* The same values as double and as float (chosen so that both are exact), with magnitudes. */
+struct vector {
+  size_t size;
+  double *wide;
+  float *narrow;
+};
+
+static struct vector new_vector(size_t size) {
+  struct vector vector = {size, fed__zalloc(&context, size + 1, sizeof(double)),
+                          fed__zalloc(&context, size + 1, sizeof(float))};
+  assert_non_null(vector.wide);
+  assert_non_null(vector.narrow);
+  return vector;
+}
+
+static struct vector new_random(size_t size, uint64_t number) {
+  struct vector vector = new_vector(size);
+  struct fed_rng rng;
+  fed__rng_init(&rng, 1, "test_kernels", number, size);
+  for (size_t i = 0; i < size; i++) {
+    vector.narrow[i] = (float)(fed__rng_unit(&rng) * 2 - 1);
+    vector.wide[i] = (double)vector.narrow[i];
+  }
+  return vector;
+}
+
+/* Results must be overwritten, so they start as NaN. */
+static struct vector new_result(size_t size) {
+  struct vector vector = new_vector(size);
+  for (size_t i = 0; i < size; i++) vector.wide[i] = vector.narrow[i] = NAN;
+  return vector;
+}
+
+static void free_vector(struct vector *vector) {
+  fed__free(&context, vector->wide);
+  fed__free(&context, vector->narrow);
+}
+
+static struct vector absolute(const struct vector *of) {
+  struct vector vector = new_vector(of->size);
+  for (size_t i = 0; i < of->size; i++) vector.wide[i] = fabs(of->wide[i]);
+  return vector;
+}
+
+static void assert_close(const struct vector *result, const struct vector *scale,
+                         const char *what) {
+  for (size_t i = 0; i < result->size; i++) {
+    const double error = fabs((double)result->narrow[i] - result->wide[i]);
+    if (!(error <= TOLERANCE * scale->wide[i] + FLT_MIN))
+      fail_msg("%s[%zu]: expected %.9g, found %.9g (terms sum to %.3g)", what, i, result->wide[i],
+               (double)result->narrow[i], scale->wide[i]);
+  }
+}
+
+/* ---- matrix product ---- */
+
+static size_t stored(int64_t rows, int64_t row_stride) { return (size_t)(rows * row_stride); }
+
+static void sum_products(const struct fed_gemm *shape, const double *a, const double *b,
+                         double *c) {
+  for (int64_t i = 0; i < shape->m; i++)
+    for (int64_t j = 0; j < shape->n; j++) {
+      double sum = 0;
+      for (int64_t l = 0; l < shape->k; l++)
+        sum += a[shape->transpose_a ? l * shape->lda + i : i * shape->lda + l] *
+               b[shape->transpose_b ? j * shape->ldb + l : l * shape->ldb + j];
+      double *at = &c[i * shape->ldc + j];
+      *at = shape->alpha * sum + (shape->beta == 0 ? 0 : shape->beta * *at);
+    }
+}
+
+static void assert_same_doubles(const double *expected, const double *found, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!(fabs(expected[i] - found[i]) <= 1e-12 * (1 + fabs(expected[i]))) &&
+        !(isnan(expected[i]) && isnan(found[i])))
+      fail_msg("[%zu]: expected %.17g, found %.17g", i, expected[i], found[i]);
+}
+
+static void check_gemm(const struct fed_kernel_table *table, const struct fed_gemm *shape) {
+  struct vector a = new_random(stored(shape->transpose_a ? shape->k : shape->m, shape->lda), 1);
+  struct vector b = new_random(stored(shape->transpose_b ? shape->n : shape->k, shape->ldb), 2);
+  struct vector c = new_random(stored(shape->m, shape->ldc), 3);
+  struct vector expected = new_random(c.size, 3), scale = absolute(&c);
+  struct vector a_size = absolute(&a), b_size = absolute(&b);
+  struct fed_gemm sizes = *shape;
+  sizes.alpha = fabs(shape->alpha);
+  sizes.beta = 1; /* what lies between the rows must not change: it is its own measure */
+  sum_products(shape, a.wide, b.wide, expected.wide);
+  sum_products(&sizes, a_size.wide, b_size.wide, scale.wide);
+  oracle->gemm(shape, a.wide, b.wide, c.wide);
+  assert_same_doubles(expected.wide, c.wide, c.size);
+  table->gemm(shape, a.narrow, b.narrow, c.narrow);
+  assert_close(&c, &scale, "c");
+  struct vector *all[] = {&a, &b, &c, &expected, &scale, &a_size, &b_size};
+  for (size_t i = 0; i < COUNT(all); i++) free_vector(all[i]);
+}
+
+static void check_gemms(const struct fed_kernel_table *table) {
+  static const int64_t sizes[][3] = {{1, 1, 1},     {1, 10, 128},    {2, 3, 5},     {7, 13, 11},
+                                     {32, 10, 128}, {33, 200, 784},  {10, 784, 31}, {64, 64, 64},
+                                     {17, 1, 65},   {128, 1568, 32}, {5, 129, 1}};
+  static const double factors[][2] = {{1, 0}, {1, 1}, {-0.5, 0.25}, {2, 0}, {0, 0.5}};
+  for (size_t i = 0; i < COUNT(sizes); i++)
+    for (size_t f = 0; f < COUNT(factors); f++)
+      for (int t = 0; t < 8; t++) {
+        const int transpose_a = t & 1, transpose_b = t >> 1 & 1, gap = t >> 2 ? 3 : 0;
+        const int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
+        check_gemm(table, &(struct fed_gemm){
+                              transpose_a, transpose_b, m, n, k, (transpose_a ? m : k) + gap,
+                              (transpose_b ? k : n) + gap, n + gap, factors[f][0], factors[f][1]});
+      }
+}
+
+/* beta 0 means that c is not read: NaN there must not survive. */
+static void check_gemm_ignores_c(const struct fed_kernel_table *table) {
+  const float a[6] = {1, 2, 3, 4, 5, 6}, b[6] = {1, 0, 2, 1, 0, 3};
+  float c[4] = {NAN, NAN, NAN, INFINITY};
+  table->gemm(&(struct fed_gemm){0, 0, 2, 2, 3, 3, 2, 2, 1, 0}, a, b, c);
+  const float expected[4] = {5, 11, 14, 23};
+  for (int i = 0; i < 4; i++) assert_float_equal(c[i], expected[i], 0);
+}
+
+/* ---- convolution ---- */
+
+struct conv_case {
+  const char *name;
+  int64_t batch, in, out, groups, height, width, kernel_height, kernel_width;
+  int64_t stride[2], dilation[2], before[2], after[2];
+  int has_bias;
+};
+
+static const struct conv_case conv_cases[] = {
+    {"one pixel", 1, 1, 1, 1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},
+    {"pointwise", 3, 5, 7, 1, 4, 6, 1, 1, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},
+    {"fashion 1", 2, 1, 16, 1, 28, 28, 5, 5, {1, 1}, {1, 1}, {2, 2}, {2, 2}, 1},
+    {"fashion 2", 33, 16, 32, 1, 14, 14, 5, 5, {1, 1}, {1, 1}, {2, 2}, {2, 2}, 1},
+    {"no bias", 4, 3, 8, 1, 9, 7, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 0},
+    {"strided", 5, 4, 6, 1, 11, 13, 3, 3, {2, 3}, {1, 1}, {1, 0}, {0, 1}, 1},
+    {"dilated", 2, 3, 5, 1, 12, 10, 3, 2, {1, 1}, {2, 3}, {2, 3}, {2, 0}, 1},
+    {"asymmetric", 2, 8, 16, 1, 7, 9, 4, 2, {1, 2}, {1, 1}, {2, 0}, {1, 1}, 0},
+    {"grouped", 3, 8, 12, 4, 6, 6, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+    {"wide groups", 2, 32, 64, 2, 5, 5, 3, 3, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 1},
+    {"depthwise", 4, 24, 24, 24, 8, 9, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+    {"depthwise strided", 1, 7, 7, 7, 9, 9, 5, 5, {2, 2}, {1, 1}, {2, 2}, {2, 2}, 0},
+    {"multiplied depthwise", 2, 3, 6, 3, 6, 5, 3, 3, {1, 1}, {1, 1}, {0, 1}, {1, 0}, 1},
+    {"signal", 6, 4, 9, 1, 1, 40, 1, 7, {1, 2}, {1, 1}, {0, 3}, {0, 3}, 1},
+    {"causal signal", 2, 6, 6, 1, 1, 17, 1, 3, {1, 1}, {1, 4}, {0, 8}, {0, 0}, 1},
+    {"padding over the kernel", 2, 2, 3, 1, 3, 3, 2, 2, {1, 1}, {1, 1}, {3, 2}, {2, 3}, 1},
+    {"stride over the kernel", 2, 3, 4, 1, 10, 10, 1, 2, {3, 4}, {1, 1}, {0, 0}, {0, 0}, 1},
+    {"many channels", 1, 65, 33, 1, 4, 4, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+};
+
+static int64_t out_extent(const struct conv_case *c, int axis) {
+  const int64_t in = axis ? c->width : c->height;
+  const int64_t kernel = axis ? c->kernel_width : c->kernel_height;
+  return (in + c->before[axis] + c->after[axis] - c->dilation[axis] * (kernel - 1) - 1) /
+             c->stride[axis] +
+         1;
+}
+
+static struct fed_conv conv_of(const struct conv_case *c) {
+  struct fed_conv conv = {
+      .batch = c->batch,
+      .in_channels = c->in,
+      .out_channels = c->out,
+      .groups = c->groups,
+      .in_height = c->height,
+      .in_width = c->width,
+      .out_height = out_extent(c, 0),
+      .out_width = out_extent(c, 1),
+      .kernel_height = c->kernel_height,
+      .kernel_width = c->kernel_width,
+      .has_bias = c->has_bias,
+  };
+  memcpy(conv.stride, c->stride, sizeof conv.stride);
+  memcpy(conv.dilation, c->dilation, sizeof conv.dilation);
+  memcpy(conv.pad_before, c->before, sizeof conv.pad_before);
+  memcpy(conv.pad_after, c->after, sizeof conv.pad_after);
+  return conv;
+}
+
+/* The arrays of one convolution: operands, then results. */
+struct conv_arrays {
+  struct vector x, w, bias, dy, y, dx, dw, dbias;
+};
+
+static struct conv_arrays new_arrays(const struct fed_conv *conv) {
+  const size_t x = (size_t)(conv->batch * conv->in_channels * conv->in_height * conv->in_width);
+  const size_t y = (size_t)(conv->batch * conv->out_channels * conv->out_height * conv->out_width);
+  const size_t w = (size_t)(conv->out_channels * (conv->in_channels / conv->groups) *
+                            conv->kernel_height * conv->kernel_width);
+  const size_t bias = (size_t)conv->out_channels;
+  return (struct conv_arrays){new_random(x, 1), new_random(w, 2), new_random(bias, 3),
+                              new_random(y, 4), new_result(y),    new_result(x),
+                              new_result(w),    new_result(bias)};
+}
+
+static void free_arrays(struct conv_arrays *a) {
+  struct vector *all[] = {&a->x, &a->w, &a->bias, &a->dy, &a->y, &a->dx, &a->dw, &a->dbias};
+  for (size_t i = 0; i < COUNT(all); i++) free_vector(all[i]);
+}
+
+static struct fed_kernel_instance *new_conv(const struct fed_kernel_table *table,
+                                            const struct fed_conv *conv) {
+  struct fed_kernel_instance *instance = NULL;
+  if (table->conv_new(&context, conv, &instance) != FED_OK)
+    fail_msg("%s", fed_error_last()->message);
+  assert_true(table->instance_bytes(instance) > 0);
+  return instance;
+}
+
+static void run_oracle(const struct fed_conv *conv, struct conv_arrays *a) {
+  struct fed_kernel_instance *instance = new_conv(oracle, conv);
+  oracle->conv_forward(instance, a->x.wide, a->w.wide, conv->has_bias ? a->bias.wide : NULL,
+                       a->y.wide);
+  oracle->conv_backward(instance, a->x.wide, a->w.wide, a->dy.wide, a->dx.wide, a->dw.wide,
+                        conv->has_bias ? a->dbias.wide : NULL);
+  oracle->instance_free(instance);
+}
+
+static void run_table(const struct fed_kernel_table *table, struct fed_kernel_instance *instance,
+                      const struct fed_conv *conv, struct conv_arrays *a) {
+  table->conv_forward(instance, a->x.narrow, a->w.narrow, conv->has_bias ? a->bias.narrow : NULL,
+                      a->y.narrow);
+  table->conv_backward(instance, a->x.narrow, a->w.narrow, a->dy.narrow, a->dx.narrow, a->dw.narrow,
+                       conv->has_bias ? a->dbias.narrow : NULL);
+}
+
+static void make_absolute(struct vector *vector) {
+  for (size_t i = 0; i < vector->size; i++) vector->wide[i] = fabs(vector->wide[i]);
+}
+
+static void check_conv(const struct fed_kernel_table *table, const struct fed_conv *conv,
+                       const char *name) {
+  struct conv_arrays a = new_arrays(conv), sizes = new_arrays(conv), again = new_arrays(conv);
+  make_absolute(&sizes.x), make_absolute(&sizes.w);
+  make_absolute(&sizes.bias), make_absolute(&sizes.dy);
+  run_oracle(conv, &a);
+  run_oracle(conv, &sizes);
+  struct fed_kernel_instance *instance = new_conv(table, conv);
+  run_table(table, instance, conv, &a);
+  run_table(table, instance, conv, &again);
+  table->instance_free(instance);
+  print_message("  %s\n", name);
+  assert_close(&a.y, &sizes.y, "y");
+  assert_close(&a.dx, &sizes.dx, "dx");
+  assert_close(&a.dw, &sizes.dw, "dw");
+  if (conv->has_bias) assert_close(&a.dbias, &sizes.dbias, "dbias");
+  assert_memory_equal(a.y.narrow, again.y.narrow, a.y.size * sizeof(float));
+  assert_memory_equal(a.dx.narrow, again.dx.narrow, a.dx.size * sizeof(float));
+  assert_memory_equal(a.dw.narrow, again.dw.narrow, a.dw.size * sizeof(float));
+  free_arrays(&a), free_arrays(&sizes), free_arrays(&again);
+}
+
+static void check_convs(const struct fed_kernel_table *table) {
+  for (size_t i = 0; i < COUNT(conv_cases); i++) {
+    const struct fed_conv conv = conv_of(&conv_cases[i]);
+    check_conv(table, &conv, conv_cases[i].name);
+  }
+  for (int64_t batch = 1; batch <= 33; batch += 8) {
+    struct fed_conv conv = conv_of(&conv_cases[4]);
+    conv.batch = batch;
+    check_conv(table, &conv, "every batch");
+  }
+}
+
+/* Without dx nothing else may change. */
+static void check_conv_without_dx(const struct fed_kernel_table *table) {
+  const struct fed_conv conv = conv_of(&conv_cases[3]);
+  struct conv_arrays a = new_arrays(&conv), b = new_arrays(&conv);
+  struct fed_kernel_instance *instance = new_conv(table, &conv);
+  run_table(table, instance, &conv, &a);
+  table->conv_backward(instance, b.x.narrow, b.w.narrow, b.dy.narrow, NULL, b.dw.narrow,
+                       b.dbias.narrow);
+  assert_memory_equal(a.dw.narrow, b.dw.narrow, a.dw.size * sizeof(float));
+  assert_memory_equal(a.dbias.narrow, b.dbias.narrow, a.dbias.size * sizeof(float));
+  table->instance_free(instance);
+  free_arrays(&a), free_arrays(&b);
+}
+
+/* The loss of which dy is the gradient: the sum of y * dy. */
+static double loss_of(struct fed_kernel_instance *instance, const struct fed_conv *conv,
+                      struct conv_arrays *a) {
+  oracle->conv_forward(instance, a->x.wide, a->w.wide, conv->has_bias ? a->bias.wide : NULL,
+                       a->y.wide);
+  double loss = 0;
+  for (size_t i = 0; i < a->y.size; i++) loss += a->y.wide[i] * a->dy.wide[i];
+  return loss;
+}
+
+/* The loss is linear in each operand, so a central difference has no error but rounding. */
+static void check_differences(struct fed_kernel_instance *instance, const struct fed_conv *conv,
+                              struct conv_arrays *a, struct vector *operand,
+                              const struct vector *gradient) {
+  const size_t step = operand->size / 50 + 1;
+  for (size_t i = 0; i < operand->size; i += step) {
+    const double kept = operand->wide[i];
+    operand->wide[i] = kept + 0.5;
+    const double above = loss_of(instance, conv, a);
+    operand->wide[i] = kept - 0.5;
+    const double below = loss_of(instance, conv, a);
+    operand->wide[i] = kept;
+    assert_true(fabs(above - below - gradient->wide[i]) <= 1e-9);
+  }
+}
+
+static void conv_gradients_equal_differences(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(conv_cases); i++) {
+    struct fed_conv conv = conv_of(&conv_cases[i]);
+    if (conv.batch > 3) conv.batch = 3;
+    struct conv_arrays a = new_arrays(&conv);
+    run_oracle(&conv, &a);
+    struct fed_kernel_instance *instance = new_conv(oracle, &conv);
+    check_differences(instance, &conv, &a, &a.x, &a.dx);
+    check_differences(instance, &conv, &a, &a.w, &a.dw);
+    if (conv.has_bias) check_differences(instance, &conv, &a, &a.bias, &a.dbias);
+    oracle->instance_free(instance);
+    free_arrays(&a);
+  }
+}
+
+/* The example of the ONNX specification of Conv (a 5 × 5 image counting up, a kernel of ones). */
+static void conv_equals_the_onnx_example(void **state) {
+  (void)state;
+  static const struct conv_case padded = {"onnx", 1, 1,      1,      1,      5,      5,
+                                          3,      3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 0};
+  static const double expected[25] = {12,  21, 27, 33,  24,  33,  54,  63, 72,  51,  63,  99, 108,
+                                      117, 81, 93, 144, 153, 162, 111, 72, 111, 117, 123, 84};
+  const struct fed_conv conv = conv_of(&padded);
+  double x[25], w[9], y[25];
+  for (int i = 0; i < 25; i++) x[i] = i;
+  for (int i = 0; i < 9; i++) w[i] = 1;
+  struct fed_kernel_instance *instance = new_conv(oracle, &conv);
+  oracle->conv_forward(instance, x, w, NULL, y);
+  assert_same_doubles(expected, y, 25);
+  oracle->instance_free(instance);
+}
+
+static void contradictory_convs_are_refused(void **state) {
+  (void)state;
+  struct fed_kernel_instance *instance = NULL;
+  struct fed_conv conv = conv_of(&conv_cases[4]);
+  conv.out_width++;
+  assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
+  assert_non_null(strstr(fed_error_last()->message, "width: expected an output of 7, found 8"));
+  conv = conv_of(&conv_cases[4]);
+  conv.groups = 2;
+  assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
+  conv = conv_of(&conv_cases[4]);
+  conv.stride[0] = 0;
+  assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
+  conv = conv_of(&conv_cases[4]);
+  conv.kernel_height = 100;
+  assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
+  assert_null(instance);
+}
+
+/* ---- max pooling ---- */
+
+struct pool_case {
+  int64_t batch, channels, height, width, kernel[2], stride[2], dilation[2], before[2], after[2];
+};
+
+static const struct pool_case pool_cases[] = {
+    {1, 1, 1, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
+    {2, 3, 28, 28, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {33, 2, 14, 14, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {2, 2, 7, 9, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {1, 1, 3, 34, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
+    {2, 3, 8, 10, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
+    {1, 4, 9, 8, {3, 2}, {1, 1}, {2, 3}, {1, 0}, {0, 1}},
+    {3, 1, 1, 20, {1, 4}, {1, 3}, {1, 1}, {0, 2}, {0, 1}},
+    {2, 5, 6, 6, {2, 2}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
+};
+
+static struct fed_pool pool_of(const struct pool_case *c) {
+  struct fed_pool pool = {.batch = c->batch,
+                          .channels = c->channels,
+                          .in_height = c->height,
+                          .in_width = c->width,
+                          .kernel_height = c->kernel[0],
+                          .kernel_width = c->kernel[1]};
+  int64_t *const outs[2] = {&pool.out_height, &pool.out_width};
+  const int64_t ins[2] = {c->height, c->width};
+  for (int i = 0; i < 2; i++) {
+    pool.stride[i] = c->stride[i], pool.dilation[i] = c->dilation[i];
+    pool.pad_before[i] = c->before[i], pool.pad_after[i] = c->after[i];
+    *outs[i] = (ins[i] + c->before[i] + c->after[i] - c->dilation[i] * (c->kernel[i] - 1) - 1) /
+                   c->stride[i] +
+               1;
+  }
+  return pool;
+}
+
+/* Values from a few small integers: full of ties. */
+static struct vector new_ties(size_t size) {
+  struct vector vector = new_random(size, 7);
+  for (size_t i = 0; i < size; i++)
+    vector.wide[i] = vector.narrow[i] = (float)floor(vector.wide[i] * 3);
+  return vector;
+}
+
+/* PyTorch's rule, written as one pass over the window's pixels in row-major order. */
+static int32_t first_maximum(const struct fed_pool *pool, const double *plane, int64_t oh,
+                             int64_t ow) {
+  int32_t best = -1;
+  for (int64_t at = 0; at < pool->in_height * pool->in_width; at++) {
+    const int64_t down = at / pool->in_width - oh * pool->stride[0] + pool->pad_before[0];
+    const int64_t right = at % pool->in_width - ow * pool->stride[1] + pool->pad_before[1];
+    if (down < 0 || right < 0 || down % pool->dilation[0] || right % pool->dilation[1]) continue;
+    if (down / pool->dilation[0] >= pool->kernel_height) continue;
+    if (right / pool->dilation[1] >= pool->kernel_width) continue;
+    if (best < 0 || plane[at] > plane[best]) best = (int32_t)at;
+  }
+  return best;
+}
+
+static void check_pool(const struct fed_kernel_table *table, const struct fed_pool *pool) {
+  const int64_t in_plane = pool->in_height * pool->in_width;
+  const int64_t out_plane = pool->out_height * pool->out_width;
+  const int64_t planes = pool->batch * pool->channels;
+  struct vector x = new_ties((size_t)(planes * in_plane)), dx = new_result(x.size);
+  struct vector y = new_result((size_t)(planes * out_plane)), dy = new_random(y.size, 8);
+  int32_t *argmax = fed__zalloc(&context, y.size, sizeof *argmax);
+  struct fed_kernel_instance *instance = NULL;
+  assert_int_equal(table->pool_new(&context, pool, &instance), FED_OK);
+  table->max_pool_forward(instance, x.narrow, y.narrow, argmax);
+  table->max_pool_backward(instance, dy.narrow, argmax, dx.narrow);
+  memset(dx.wide, 0, dx.size * sizeof(double));
+  for (int64_t i = 0; i < planes * out_plane; i++) {
+    const double *plane = x.wide + i / out_plane * in_plane;
+    const int64_t at = i % out_plane;
+    const int32_t best = first_maximum(pool, plane, at / pool->out_width, at % pool->out_width);
+    assert_int_equal(argmax[i], best);
+    assert_true((double)y.narrow[i] == plane[best]);
+    dx.wide[i / out_plane * in_plane + best] += dy.wide[i];
+  }
+  for (size_t i = 0; i < dx.size; i++) assert_true(fabs((double)dx.narrow[i] - dx.wide[i]) <= 1e-5);
+  table->instance_free(instance);
+  fed__free(&context, argmax);
+  free_vector(&x), free_vector(&dx), free_vector(&y), free_vector(&dy);
+}
+
+static void check_pools(const struct fed_kernel_table *table) {
+  for (size_t i = 0; i < COUNT(pool_cases); i++) {
+    const struct fed_pool pool = pool_of(&pool_cases[i]);
+    check_pool(table, &pool);
+  }
+}
+
+/* Values that are no numbers must reach the loss, where they are noticed. */
+static void check_pool_keeps_nan(const struct fed_kernel_table *table) {
+  const struct fed_pool pool =
+      pool_of(&(struct pool_case){1, 1, 2, 64, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}});
+  for (int place = 0; place < 4; place++) {
+    float x[128], y[32];
+    int32_t argmax[32];
+    for (int i = 0; i < 128; i++) x[i] = (float)(i % 5);
+    const int at = place / 2 * 64 + 38 + place % 2;
+    x[at] = NAN;
+    x[0] = -INFINITY, x[1] = -INFINITY, x[64] = -INFINITY, x[65] = -INFINITY;
+    struct fed_kernel_instance *instance = NULL;
+    assert_int_equal(table->pool_new(&context, &pool, &instance), FED_OK);
+    table->max_pool_forward(instance, x, y, argmax);
+    assert_true(isnan(y[19]));
+    assert_int_equal(argmax[19], at);
+    assert_true(isinf(y[0]));
+    assert_int_equal(argmax[0], 0);
+    table->instance_free(instance);
+  }
+}
+
+static void impossible_pools_are_refused(void **state) {
+  (void)state;
+  struct fed_kernel_instance *instance = NULL;
+  struct fed_pool pool =
+      pool_of(&(struct pool_case){1, 1, 1, 4, {2, 2}, {1, 1}, {2, 1}, {1, 0}, {1, 0}});
+  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
+  assert_non_null(
+      strstr(fed_error_last()->message, "height: pooling window 0 lies in the padding"));
+  pool = pool_of(&pool_cases[1]);
+  pool.out_height++;
+  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
+  pool = pool_of(&pool_cases[1]);
+  pool.channels = 0;
+  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
+  pool = (struct fed_pool){1, 1, 65536, 65536, 65536, 65536, 1, 1, {1, 1}, {1, 1}, {0}, {0}};
+  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_RANGE);
+  assert_null(instance);
+}
+
+/* ---- the tables ---- */
+
+static void check_table(const struct fed_kernel_table *table) {
+  assert_int_equal(table->precision, FED_PRECISION_F32);
+  check_gemms(table);
+  check_gemm_ignores_c(table);
+  check_convs(table);
+  check_conv_without_dx(table);
+  check_pools(table);
+  check_pool_keeps_nan(table);
+}
+
+static void float_reference_keeps_the_contract(void **state) {
+  (void)state;
+  check_table(&fed__kernels_reference_f32);
+}
+
+/* oneDNN's table, or NULL after saying why there is none. Another failure than a missing library
+ * fails the test. */
+static const struct fed_kernel_table *find_onednn(void) {
+  const struct fed_kernel_table *table = NULL;
+  if (fed__kernels_onednn(&table) == FED_OK) return table;
+  assert_int_equal(fed_error_last()->code, FED_E_UNSUPPORTED);
+  assert_non_null(strstr(fed_error_last()->message, "libdnnl2"));
+  if (!strstr(fed_error_last()->message, "cannot open shared object file"))
+    fail_msg("%s", fed_error_last()->message);
+  print_message("oneDNN is not installed: %s\n", fed_error_last()->message);
+  return NULL;
+}
+
+static void onednn_keeps_the_contract(void **state) {
+  (void)state;
+  const struct fed_kernel_table *table = find_onednn();
+  if (!table) skip();
+  check_table(table);
+}
+
+/* Threads with instances of their own get what one thread gets, bit for bit. */
+static void *run_one_conv(void *arrays) {
+  const struct fed_kernel_table *table = NULL;
+  const struct fed_conv conv = conv_of(&conv_cases[3]);
+  struct fed_kernel_instance *instance = NULL;
+  if (fed__kernels_onednn(&table) != FED_OK) return NULL;
+  if (table->conv_new(&context, &conv, &instance) != FED_OK) return NULL;
+  for (int i = 0; i < 3; i++) run_table(table, instance, &conv, arrays);
+  table->instance_free(instance);
+  return arrays;
+}
+
+static void onednn_threads_agree(void **state) {
+  (void)state;
+  if (!find_onednn()) skip();
+  const struct fed_conv conv = conv_of(&conv_cases[3]);
+  struct conv_arrays arrays[4];
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) arrays[i] = new_arrays(&conv);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, run_one_conv, &arrays[i]), 0);
+  for (int i = 0; i < 4; i++) {
+    void *result = NULL;
+    pthread_join(threads[i], &result);
+    assert_non_null(result);
+    assert_memory_equal(arrays[0].dw.narrow, arrays[i].dw.narrow, arrays[0].dw.size * 4);
+    assert_memory_equal(arrays[0].y.narrow, arrays[i].y.narrow, arrays[0].y.size * 4);
+  }
+  for (int i = 0; i < 4; i++) free_arrays(&arrays[i]);
+}
+
+/* A failing allocation: the n-th fails, all others succeed. */
+struct failing_alloc {
+  struct fed_alloc alloc;
+  struct fed_alloc *system;
+  int left;
+};
+
+static void *resize_or_fail(struct fed_alloc *self, void *pointer, size_t size) {
+  struct failing_alloc *failing = (struct failing_alloc *)self;
+  if (size && failing->left-- == 0) return NULL;
+  return failing->system->resize(failing->system, pointer, size);
+}
+
+static void check_allocation_failures(const struct fed_kernel_table *table) {
+  const struct fed_conv conv = conv_of(&conv_cases[3]);
+  struct failing_alloc failing = {{resize_or_fail}, context.alloc, 0};
+  struct fed_context short_of_memory = context;
+  short_of_memory.alloc = &failing.alloc;
+  int failures = 0;
+  for (;; failures++) {
+    struct fed_kernel_instance *instance = NULL;
+    failing.left = failures;
+    const int code = table->conv_new(&short_of_memory, &conv, &instance);
+    if (code == FED_OK) table->instance_free(instance);
+    if (code == FED_OK) break;
+    assert_int_equal(code, FED_E_MEMORY);
+    assert_null(instance);
+  }
+  assert_true(failures >= 1);
+}
+
+static void failing_allocations_are_reported(void **state) {
+  (void)state;
+  check_allocation_failures(&fed__kernels_reference_f32);
+  const struct fed_kernel_table *table = find_onednn();
+  if (table) check_allocation_failures(table);
+}
+
+static void choice_follows_the_wish(void **state) {
+  (void)state;
+  const struct fed_kernel_table *table = NULL, *onednn = find_onednn();
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_REFERENCE, FED_PRECISION_F32, &table), FED_OK);
+  assert_ptr_equal(table, &fed__kernels_reference_f32);
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_AUTO, FED_PRECISION_F64, &table), FED_OK);
+  assert_ptr_equal(table, oracle);
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_ONEDNN, FED_PRECISION_F64, &table),
+                   FED_E_UNSUPPORTED);
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_AUTO, FED_PRECISION_F32, &table), FED_OK);
+  assert_ptr_equal(table, onednn ? onednn : &fed__kernels_reference_f32);
+  assert_int_equal(fed__kernels_choose((enum fed_kernels)9, FED_PRECISION_F32, &table),
+                   FED_E_USAGE);
+}
+
+/* Nothing but training may map the library; this runs first. */
+static int library_is_mapped(void) {
+  char line[512];
+  int found = 0;
+  FILE *maps = fopen("/proc/self/maps", "r");
+  if (!maps) return 0;
+  while (fgets(line, sizeof line, maps)) found |= strstr(line, "libdnnl") != NULL;
+  fclose(maps);
+  return found;
+}
+
+static void the_library_is_mapped_on_first_use(void **state) {
+  (void)state;
+  const struct fed_kernel_table *table = NULL;
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_REFERENCE, FED_PRECISION_F32, &table), FED_OK);
+  assert_false(library_is_mapped());
+  if (!find_onednn()) skip();
+  assert_true(library_is_mapped());
+}
+
+static int set_up(void **state) {
+  (void)state;
+  fed_context_init(&context);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_library_is_mapped_on_first_use),
+      cmocka_unit_test(conv_equals_the_onnx_example),
+      cmocka_unit_test(conv_gradients_equal_differences),
+      cmocka_unit_test(contradictory_convs_are_refused),
+      cmocka_unit_test(impossible_pools_are_refused),
+      cmocka_unit_test(float_reference_keeps_the_contract),
+      cmocka_unit_test(onednn_keeps_the_contract),
+      cmocka_unit_test(onednn_threads_agree),
+      cmocka_unit_test(failing_allocations_are_reported),
+      cmocka_unit_test(choice_follows_the_wish),
+  };
+  return cmocka_run_group_tests(tests, set_up, NULL);
+}
