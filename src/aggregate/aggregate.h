@@ -24,12 +24,15 @@ struct fed__aggregate_ops {
   const char *name;
   unsigned needs; /* enum fed__update_trait, as numbers of stage.h */
   int gives_sum;  /* secure aggregation can carry this rule */
+  /* FED_E_RANGE when a sum of such updates might not fit its integers. */
   FED_MUST int (*check)(const struct fed__aggregate_shape *shape);
+  size_t (*bytes)(const struct fed__aggregate_shape *shape); /* of memory that it will hold */
   FED_MUST int (*init)(const struct fed_context *context, const struct fed__aggregate_shape *shape,
                        struct fed__aggregate **aggregate);
   void (*free)(struct fed__aggregate *aggregate);
   void (*begin)(struct fed__aggregate *aggregate); /* forget everything folded in */
-  /* `grid`: exactly element_count integers. FED_E_SHAPE, FED_E_RANGE (weight). All or nothing. */
+  /* `grid`: exactly element_count integers. FED_E_SHAPE, FED_E_RANGE (weight), FED_E_LIMIT
+   * (clients_max). All or nothing. */
   FED_MUST int (*add)(struct fed__aggregate *aggregate, struct fed_slice grid, uint64_t weight);
   /* The sum over updates of weight * grid, and the sum of weights. Owned by the aggregate.
    * FED_E_EMPTY when nothing was added. */
@@ -45,7 +48,8 @@ extern const struct fed__aggregate_ops *const fed__aggregate_table[];
 /* The rule of that name, or NULL. */
 const struct fed__aggregate_ops *fed__aggregate_find(const char *name);
 
-/* sum[i] += weight * grid[i]: the inner loop, here so that the benchmark can measure it. */
+/* sum[i] += weight * grid[i]: the inner loop, here so that the benchmark can measure it. `grid`
+ * may have any alignment; grid_bits is 8, 16 or 32; nothing may overflow. */
 void fed__fold(int64_t *sum, const void *grid, uint32_t grid_bits, size_t count, int64_t weight);
 
 #endif

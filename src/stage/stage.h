@@ -33,7 +33,8 @@ struct fed__update {
   float *values;
   const float *received; /* the model that the client got */
   size_t element_count;
-  void *grid;             /* element_count signed integers of grid_bits, little-endian */
+  void *grid;             /* caller's memory of fed__stage_grid_bytes: element_count signed
+                             integers of grid_bits, little-endian, any alignment */
   double norm;            /* L2 norm before clipping, by the clip stage; 0 without */
   uint64_t clamped_count; /* elements that the grid could not represent and clamped */
 };
@@ -57,10 +58,16 @@ extern const struct fed__stage_ops fed__stage_difference, fed__stage_clip, fed__
 extern const struct fed__stage_ops *const fed__stage_table[];
 
 /* Check the settings and that every need is met; `wanted` are the traits that the aggregation
- * rule needs at the end. FED_E_INPUT naming the stage and what it misses. */
+ * rule needs at the end. FED_E_INPUT naming the stage and what it misses; FED_E_RANGE for a
+ * setting. */
 FED_MUST int fed__stage_check_chain(const struct fed__stage_settings *settings, unsigned wanted);
 
-/* Run the client's or the server's side of the chain. FED_E_NOT_FINITE for NaN or infinity. */
+/* The same for another list of stages than the table, NULL-terminated. */
+FED_MUST int fed__stage_check_list(const struct fed__stage_ops *const *stages,
+                                   const struct fed__stage_settings *settings, unsigned wanted);
+
+/* Run the client's or the server's side of the chain. FED_E_NOT_FINITE for NaN or infinity, naming
+ * the element; FED_E_EMPTY for a weight_sum of 0. */
 FED_MUST int fed__stage_run_client(const struct fed__stage_settings *settings,
                                    struct fed__update *update);
 FED_MUST int fed__stage_run_server(const struct fed__stage_settings *settings, const int64_t *sum,
