@@ -89,8 +89,8 @@ static int verify(X509 *ca, X509 *peer, int64_t wall_ms, struct fed__identity *i
   int64_t ca_not_after_ms;
   FED_TRY(check_chain(ca, peer));
   FED_TRY(check_use(peer));
-  FED_TRY(check_time(ca, "the authority's", wall_ms, &ca_not_after_ms));
   FED_TRY(check_time(peer, "the client's", wall_ms, &identity->not_after_ms));
+  FED_TRY(check_time(ca, "the authority's", wall_ms, &ca_not_after_ms));
   FED_TRY(read_subject(peer, identity));
   FED_TRY(fed__x509_serial(peer, identity->serial));
   return fed__x509_fingerprint(peer, &identity->fingerprint);
