@@ -3,6 +3,7 @@
 # test_rules.py: each house rule accepts a tree that keeps it and names the place in one that
 # breaks it. A rule that cannot fail would be worth nothing.
 #   python3 tests/rules/test_rules.py
+import json
 import os
 import subprocess
 import tempfile
@@ -165,6 +166,27 @@ class Format(RuleTest):
     def test_shell(self):
         self.accepts("check_format", {"tools/a": '#!/bin/sh\necho "$1"\n'})
         self.refuses("check_format", {"tools/a": "#!/bin/sh\necho $1\n"}, "tools/a:2:6: ")
+
+
+class Tidy(RuleTest):
+    def test_tidy(self):
+        for code, complaint in (("int a(void) { return 0; }\n", ""),
+                                ("int a(int *b) { if (!b) return *b; return 0; }\n",
+                                 "src/base/a.c:1: ")):
+            with tempfile.TemporaryDirectory() as root:
+                path = os.path.join(root, "src/base/a.c")
+                os.makedirs(os.path.dirname(path))
+                with open(path, "w", encoding="utf-8") as stream:
+                    stream.write(code)
+                with open(os.path.join(root, "compile_commands.json"), "w") as stream:
+                    json.dump([{"directory": root, "file": path, "command": f"cc -c {path}"}], stream)
+                with open(os.path.join(root, ".clang-tidy"), "w", encoding="utf-8") as stream:
+                    stream.write("Checks: '-*,clang-analyzer-*'\nWarningsAsErrors: '*'\n")
+                run = subprocess.run([os.path.join(TOOLS, "check_tidy"), "--root", root, root],
+                                     capture_output=True, text=True)
+                self.assertEqual((run.returncode, run.stderr), (1 if complaint else 0, ""))
+                self.assertTrue(run.stdout.startswith(complaint), run.stdout)
+                self.assertEqual(run.stdout == "", complaint == "")
 
 
 class Docs(RuleTest):
