@@ -19,7 +19,8 @@
 #define FED__ONEDNN_LIST(X)                                                                        \
   X(version)                                                                                       \
   X(engine_create)                                                                                 \
-  X(stream_create) X(stream_destroy) X(sgemm) X(memory_desc_init_by_tag) X(memory_desc_equal)      \
+  X(stream_create)                                                                                 \
+  X(stream_destroy) X(sgemm) X(memory_desc_init_by_tag) X(memory_desc_equal)                       \
       X(memory_desc_get_size) X(memory_create) X(memory_set_data_handle) X(memory_destroy)         \
           X(primitive_attr_create) X(primitive_attr_set_scratchpad_mode) X(primitive_attr_destroy) \
               X(primitive_desc_create) X(primitive_desc_query_md) X(primitive_desc_destroy)        \
