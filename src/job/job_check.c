@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_check.c: the rules that tie several settings of a job together, one small function a rule;
+ * a message names both settings and what to change.
+ */
+#include "job/job_check.h"
+
+#define CLIENTS_MAX 1000000
+
+#define RAISE_AT(yaml, path, code, ...)                                                            \
+  FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, path), code, __VA_ARGS__)
+
+static int has_data(const struct fed__job *job) { return job->data.name != NULL; }
+
+static int evaluates_federated(const struct fed__job *job) {
+  return job->evaluate.every > 0 && job->evaluate.federated;
+}
+
+static int evaluates_test(const struct fed__job *job) {
+  return job->evaluate.every > 0 && job->evaluate.test_folder;
+}
+
+static int check_rounds(const struct fed__job *job, const struct fed__yaml *yaml) {
+  if (job->rounds.minimum > job->rounds.cohort)
+    return RAISE_AT(yaml, "rounds.minimum", FED_E_INPUT,
+                    "'rounds.minimum' is %u, more than the cohort of %u clients; no round could "
+                    "succeed",
+                    job->rounds.minimum, job->rounds.cohort);
+  if (job->rounds.cohort * job->rounds.over_selection > CLIENTS_MAX)
+    return RAISE_AT(yaml, "rounds.over_selection", FED_E_RANGE,
+                    "'rounds.cohort' times 'rounds.over_selection' is %.0f; at most %d clients "
+                    "can be invited to a round",
+                    job->rounds.cohort * job->rounds.over_selection, CLIENTS_MAX);
+  if (job->rounds.back_off_s > job->rounds.back_off_max_s)
+    return RAISE_AT(yaml, "rounds.back_off", FED_E_INPUT,
+                    "'rounds.back_off' is %g s, longer than 'rounds.back_off_max' of %g s",
+                    job->rounds.back_off_s, job->rounds.back_off_max_s);
+  return FED_OK;
+}
+
+static int check_update(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const uint32_t bits = job->update.grid_bits;
+  if (bits == 8 || bits == 16 || bits == 32) return FED_OK;
+  return RAISE_AT(yaml, "update.grid_bits", FED_E_RANGE,
+                  "'update.grid_bits' must be 8, 16 or 32, found %u", bits);
+}
+
+static int check_train(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed_train_options *options = &job->train.options;
+  if (job->train.epochs == 0) return FED_OK;
+  if (!has_data(job))
+    return RAISE_AT(yaml, "data", FED_E_MISSING,
+                    "'data' is missing: what to train on, since 'train.epochs' is %u",
+                    job->train.epochs);
+  if (options->nesterov && options->momentum == 0)
+    return RAISE_AT(yaml, "train.nesterov", FED_E_INPUT, "'%s' needs 'train.momentum' above 0",
+                    "train.nesterov");
+  if (options->schedule == FED_SCHEDULE_STEP && options->schedule_every == 0)
+    return RAISE_AT(yaml, "train.schedule", FED_E_MISSING,
+                    "'train.schedule' step needs '%s', the steps between two changes",
+                    "train.schedule_every");
+  if ((options->schedule == FED_SCHEDULE_LINEAR || options->schedule == FED_SCHEDULE_COSINE) &&
+      options->schedule_steps == 0)
+    return RAISE_AT(yaml, "train.schedule", FED_E_MISSING,
+                    "'train.schedule' needs '%s', the steps that it spans", "train.schedule_steps");
+  return FED_OK;
+}
+
+static int check_target(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__target_schema *target = &job->data.schema.target;
+  if (target->kind == FED__TARGET_CLASS && target->classes < 2)
+    return RAISE_AT(yaml, "data.target.classes", FED_E_MISSING,
+                    "'data.target.classes' must be at least 2 for class labels, found %u",
+                    target->classes);
+  if (target->kind == FED__TARGET_NUMBER && job->model.loss == FED_LOSS_SOFTMAX_CROSS_ENTROPY)
+    return RAISE_AT(yaml, "data.target.kind", FED_E_INPUT,
+                    "'%s' number does not fit the loss softmax_cross_entropy, which needs class "
+                    "labels",
+                    "data.target.kind");
+  return FED_OK;
+}
+
+static int check_columns(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__csv_schema *csv = &job->data.schema.csv;
+  size_t targets = 0;
+  for (size_t i = 0; i < csv->column_count; i++) {
+    const struct fed__column_schema *column = &csv->columns[i];
+    targets += column->kind == FED__COLUMN_TARGET;
+    if (column->kind == FED__COLUMN_CATEGORY && !column->category_count)
+      return RAISE_AT(yaml, "data.csv.columns", FED_E_MISSING,
+                      "column '%s' is of kind category but has no 'categories'", column->name);
+    for (size_t j = 0; j < i; j++)
+      if (!strcmp(column->name, csv->columns[j].name))
+        return RAISE_AT(yaml, "data.csv.columns", FED_E_DUPLICATE, "column '%s' is given twice",
+                        column->name);
+  }
+  if (targets == 1) return FED_OK;
+  return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
+                  "exactly one of 'data.csv.columns' must be of kind target, found %zu", targets);
+}
+
+static int check_csv(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__dataset_schema *schema = &job->data.schema;
+  if (schema->format != FED__DATA_CSV)
+    return schema->csv.column_count
+               ? RAISE_AT(yaml, "data.csv", FED_E_INPUT,
+                          "'%s' belongs to format csv; leave it out or change 'data.format'",
+                          "data.csv")
+               : FED_OK;
+  if (schema->input_count != 1)
+    return RAISE_AT(yaml, "data.inputs", FED_E_INPUT,
+                    "format csv has one input, all columns side by side; found %zu",
+                    schema->input_count);
+  return check_columns(job, yaml);
+}
+
+static int check_arrays(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__dataset_schema *schema = &job->data.schema;
+  const int named = schema->format == FED__DATA_NPZ || schema->format == FED__DATA_SAFETENSORS;
+  for (size_t i = 0; i < schema->input_count && named; i++)
+    if (!schema->inputs[i].array)
+      return RAISE_AT(yaml, "data.inputs", FED_E_MISSING,
+                      "'data.inputs[%zu].array' is missing: the array's name in the file", i);
+  if (named && !schema->target.array)
+    return RAISE_AT(yaml, "data.target", FED_E_MISSING,
+                    "'%s' is missing: the array's name in the file", "data.target.array");
+  const int separate = schema->format == FED__DATA_IDX || schema->format == FED__DATA_NPY;
+  if (separate && !schema->target.file)
+    return RAISE_AT(yaml, "data.target", FED_E_MISSING,
+                    "'%s' is missing: in this format the target has a file of its own",
+                    "data.target.file");
+  return FED_OK;
+}
+
+static int check_data(const struct fed__job *job, const struct fed__yaml *yaml) {
+  if (!has_data(job)) return FED_OK;
+  FED_TRY(check_target(job, yaml));
+  FED_TRY(check_csv(job, yaml));
+  return check_arrays(job, yaml);
+}
+
+static int check_evaluate(const struct fed__job *job, const struct fed__yaml *yaml) {
+  if ((evaluates_federated(job) || evaluates_test(job)) && !has_data(job))
+    return RAISE_AT(yaml, "evaluate", FED_E_MISSING,
+                    "'%s' is missing: it says what examples look like; to evaluate nothing, set "
+                    "'evaluate.every' to 0",
+                    "data");
+  if (evaluates_federated(job) && job->data.holdout == 0)
+    return RAISE_AT(yaml, "data.holdout", FED_E_INPUT,
+                    "'data.holdout' is 0, which leaves nothing for '%s'; raise it or set "
+                    "'evaluate.federated' to false",
+                    "evaluate.federated");
+  return FED_OK;
+}
+
+static int check_stop(const struct fed__job *job, const struct fed__yaml *yaml) {
+  if (job->stop.metric == FED__METRIC_NONE) {
+    if (job->stop.at_least == 0 && job->stop.at_most == 0) return FED_OK;
+    return RAISE_AT(yaml, "stop", FED_E_MISSING,
+                    "'%s' is missing: accuracy for 'at_least', loss for 'at_most'", "stop.metric");
+  }
+  if (!evaluates_federated(job) && !evaluates_test(job))
+    return RAISE_AT(yaml, "stop.metric", FED_E_INPUT,
+                    "'%s' needs an evaluation, but 'evaluate' asks for none", "stop.metric");
+  const int by_accuracy = job->stop.metric == FED__METRIC_ACCURACY;
+  const double wanted = by_accuracy ? job->stop.at_least : job->stop.at_most;
+  const double other = by_accuracy ? job->stop.at_most : job->stop.at_least;
+  if (wanted > 0 && other == 0) return FED_OK;
+  return RAISE_AT(yaml, "stop.metric", FED_E_INPUT, "'stop.metric' %s goes with '%s' above 0 only",
+                  by_accuracy ? "accuracy" : "loss", by_accuracy ? "at_least" : "at_most");
+}
+
+int fed__job_check(const struct fed__job *job, const struct fed__yaml *yaml) {
+  FED_TRY(check_rounds(job, yaml));
+  FED_TRY(check_update(job, yaml));
+  FED_TRY(check_train(job, yaml));
+  FED_TRY(check_data(job, yaml));
+  FED_TRY(check_evaluate(job, yaml));
+  return check_stop(job, yaml);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_settings.c: every setting of a job file. The order is that of the manual; a key's place in
+ * the file is its place here. Meanings are written for people: they are the manual.
+ */
+#include "job/job.h"
+#include "job/settings.h"
+
+#include <math.h>
+
+#define AT(field) .offset = offsetof(struct fed__job, field)
+#define ROUNDS_MAX 1000000
+#define CLIENTS_MAX 1000000
+
+static const char *const losses[] = {[FED_LOSS_SOFTMAX_CROSS_ENTROPY] = "softmax_cross_entropy",
+                                     NULL};
+static const char *const formats[] = {[FED__DATA_IDX] = "idx",
+                                      [FED__DATA_CSV] = "csv",
+                                      [FED__DATA_NPY] = "npy",
+                                      [FED__DATA_NPZ] = "npz",
+                                      [FED__DATA_SAFETENSORS] = "safetensors",
+                                      NULL};
+static const char *const target_kinds[] = {
+    [FED__TARGET_CLASS] = "class", [FED__TARGET_NUMBER] = "number", NULL};
+static const char *const column_kinds[] = {[FED__COLUMN_IGNORE] = "ignore",
+                                           [FED__COLUMN_NUMBER] = "number",
+                                           [FED__COLUMN_CATEGORY] = "category",
+                                           [FED__COLUMN_TARGET] = "target",
+                                           NULL};
+static const char *const missing_policies[] = {[FED__MISSING_REFUSE] = "refuse",
+                                               [FED__MISSING_MEAN] = "mean",
+                                               [FED__MISSING_VALUE] = "value",
+                                               NULL};
+static const char *const optimizers[] = {
+    [FED_OPTIMIZER_SGD] = "sgd", [FED_OPTIMIZER_ADAM] = "adam", NULL};
+static const char *const schedules[] = {[FED_SCHEDULE_CONSTANT] = "constant",
+                                        [FED_SCHEDULE_LINEAR] = "linear",
+                                        [FED_SCHEDULE_COSINE] = "cosine",
+                                        [FED_SCHEDULE_STEP] = "step",
+                                        NULL};
+static const char *const precisions[] = {
+    [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", NULL};
+static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
+                                      [FED_KERNELS_REFERENCE] = "reference",
+                                      [FED_KERNELS_ONEDNN] = "onednn",
+                                      NULL};
+static const char *const weights[] = {
+    [FED__WEIGHTS_EXAMPLES] = "examples", [FED__WEIGHTS_UNIFORM] = "uniform", NULL};
+static const char *const metrics[] = {[FED__METRIC_NONE] = "none",
+                                      [FED__METRIC_ACCURACY] = "accuracy",
+                                      [FED__METRIC_LOSS] = "loss",
+                                      NULL};
+
+static const struct fed__setting model[] = {
+    {"file", FED__SETTING_TEXT, .required = 1, AT(model.file), .minimum = 1,
+     .meaning = "the ONNX file, relative to the job file"},
+    {"loss", FED__SETTING_WORD, AT(model.loss), .initial = "softmax_cross_entropy", .words = losses,
+     .meaning = "what training makes small"},
+    {NULL}};
+
+#define INPUT(field) .offset = offsetof(struct fed__input_schema, field)
+static const struct fed__setting inputs[] = {
+    {"file", FED__SETTING_TEXT, .required = 1, INPUT(file), .minimum = 1,
+     .meaning = "its file below the data folder"},
+    {"array", FED__SETTING_TEXT, INPUT(array), .minimum = 1,
+     .meaning = "npz, safetensors: the array's name in the file"},
+    {"name", FED__SETTING_TEXT, INPUT(name), .minimum = 1,
+     .meaning = "the model's input that it feeds; left out: in the model's order"},
+    {"shape", FED__SETTING_SHAPE, INPUT(shape), .maximum = FED_RANK_MAX,
+     .meaning = "the shape of one example; left out: as in the file"},
+    {"scale", FED__SETTING_NUMBER, INPUT(scale), .initial = "0", .minimum = -INFINITY,
+     .meaning = "not csv: values are multiplied by it; 0: 1/255 for bytes, else 1"},
+    {"offset", FED__SETTING_NUMBER, INPUT(offset), .initial = "0", .minimum = -INFINITY,
+     .meaning = "not csv: then this is added"},
+    {NULL}};
+
+static const struct fed__setting target[] = {
+    {"kind", FED__SETTING_WORD, AT(data.schema.target.kind), .initial = "class",
+     .words = target_kinds, .meaning = "a class label, or numbers"},
+    {"classes", FED__SETTING_COUNT, AT(data.schema.target.classes), .initial = "0",
+     .maximum = 1000000, .unit = "classes", .meaning = "labels are 0 up to one less"},
+    {"file", FED__SETTING_TEXT, AT(data.schema.target.file), .minimum = 1,
+     .meaning = "its file below the data folder; left out: the first input's"},
+    {"array", FED__SETTING_TEXT, AT(data.schema.target.array), .minimum = 1,
+     .meaning = "npz, safetensors: the array's name in the file"},
+    {"shape", FED__SETTING_SHAPE, AT(data.schema.target.shape), .maximum = FED_RANK_MAX,
+     .meaning = "numbers: the shape of one example's; left out: one number"},
+    {NULL}};
+
+#define COLUMN(field) .offset = offsetof(struct fed__column_schema, field)
+static const struct fed__setting columns[] = {
+    {"name", FED__SETTING_TEXT, .required = 1, COLUMN(name), .minimum = 1,
+     .meaning = "as in the header"},
+    {"kind", FED__SETTING_WORD, .required = 1, COLUMN(kind), .words = column_kinds,
+     .meaning = "what the column is to the model; a category becomes one input value a slot"},
+    {"categories", FED__SETTING_CATEGORIES, COLUMN(categories),
+     .more_offset = offsetof(struct fed__column_schema, category_count),
+     .meaning = "category, target: the texts that may occur, in the order of their slots or "
+                "classes; texts in a list of their own share one: [no, [yes, maybe]]"},
+    {"other", FED__SETTING_FLAG, COLUMN(has_other), .initial = "false",
+     .meaning = "category: any other text goes to a slot of its own, the last; else it is "
+                "refused"},
+    {"range", FED__SETTING_SPAN, COLUMN(min),
+     .more_offset = offsetof(struct fed__column_schema, has_range),
+     .meaning = "number: values outside of [smallest, largest] are refused"},
+    {"mean", FED__SETTING_NUMBER, COLUMN(mean), .initial = "0", .minimum = -INFINITY,
+     .meaning = "number: with std, (value - mean) / std is what the model sees; the same at "
+                "every site, so never computed from data"},
+    {"std", FED__SETTING_NUMBER, COLUMN(std), .initial = "0",
+     .meaning = "number: the standard deviation; 0: values as they are"},
+    {"missing", FED__SETTING_WORD, COLUMN(missing), .initial = "refuse", .words = missing_policies,
+     .meaning = "what stands in for a missing field"},
+    {"missing_value", FED__SETTING_NUMBER, COLUMN(missing_value), .initial = "0",
+     .minimum = -INFINITY, .meaning = "with missing: value; the number, or a category's slot"},
+    {NULL}};
+_Static_assert(offsetof(struct fed__column_schema, max) ==
+                   offsetof(struct fed__column_schema, min) + sizeof(double),
+               "a span is two doubles in a row");
+
+static const struct fed__setting csv[] = {
+    {"delimiter", FED__SETTING_CHARACTER, AT(data.schema.csv.delimiter), .initial = ",",
+     .meaning = "between two fields"},
+    {"header", FED__SETTING_FLAG, AT(data.schema.csv.has_header), .initial = "true",
+     .meaning = "does the file begin with the columns' names? If so other columns are passed "
+                "over; if not the columns here are all columns, in order"},
+    {"missing_markers", FED__SETTING_TEXTS, AT(data.schema.csv.missing_markers),
+     .more_offset = offsetof(struct fed__job, data.schema.csv.missing_marker_count),
+     .meaning = "fields that count as missing, such as [\"?\", \"\", NA]"},
+    {"columns", FED__SETTING_ITEMS, AT(data.schema.csv.columns),
+     .more_offset = offsetof(struct fed__job, data.schema.csv.column_count),
+     .item_size = sizeof(struct fed__column_schema), .inner = columns, .minimum = 1,
+     .maximum = 4096, .meaning = "the columns, in the order of the model's input values"},
+    {NULL}};
+
+static const struct fed__setting data[] = {
+    {"name", FED__SETTING_NAME, .required = 1, AT(data.name),
+     .meaning = "of the data set, as the agents' policies call it"},
+    {"format", FED__SETTING_WORD, .required = 1, AT(data.schema.format), .words = formats,
+     .meaning = "of the files; idx and csv may be packed (.gz)"},
+    {"inputs", FED__SETTING_ITEMS, .required = 1, AT(data.schema.inputs),
+     .more_offset = offsetof(struct fed__job, data.schema.input_count),
+     .item_size = sizeof(struct fed__input_schema), .inner = inputs, .minimum = 1,
+     .maximum = FED_INPUTS_MAX, .meaning = "the model's inputs; one map if there is one"},
+    {"target", FED__SETTING_SECTION, .inner = target, .meaning = "what the model learns to say"},
+    {"csv", FED__SETTING_SECTION, .inner = csv, .meaning = "how csv files are to be read"},
+    {"holdout", FED__SETTING_NUMBER, AT(data.holdout), .initial = "0.1", .maximum = 1, .below = 1,
+     .meaning = "the part of each agent's examples that is kept for evaluation"},
+    {"examples_min", FED__SETTING_COUNT64, AT(data.examples_min), .initial = "1", .minimum = 1,
+     .unit = "examples", .meaning = "an agent with fewer does not take part"},
+    {NULL}};
+
+#define OPTION(field) AT(train.options.field)
+static const struct fed__setting train[] = {
+    {"trainer", FED__SETTING_NAME, AT(train.trainer), .initial = "native",
+     .meaning = "native, or an external one, as the agents' policies call it"},
+    {"epochs", FED__SETTING_COUNT, AT(train.epochs), .initial = "1", .maximum = 100000,
+     .unit = "epochs", .meaning = "through an agent's examples in each round; 0: do not train"},
+    {"steps_max", FED__SETTING_COUNT64, AT(train.steps_max), .initial = "0", .unit = "steps",
+     .meaning = "end a round's training after so many; 0: no limit"},
+    {"batch_size", FED__SETTING_COUNT, OPTION(batch_size), .initial = "32", .minimum = 1,
+     .maximum = 1000000, .unit = "examples", .meaning = "of a step"},
+    {"optimizer", FED__SETTING_WORD, OPTION(optimizer), .initial = "sgd", .words = optimizers,
+     .meaning = "of the agents' steps; it forgets its state after each round"},
+    {"learning_rate", FED__SETTING_NUMBER, OPTION(learning_rate), .initial = "0.1", .above = 1,
+     .maximum = 1e6, .meaning = "of the agents' steps"},
+    {"momentum", FED__SETTING_NUMBER, OPTION(momentum), .initial = "0", .maximum = 1, .below = 1,
+     .meaning = "sgd: buffer = momentum * buffer + gradient; 0: none"},
+    {"nesterov", FED__SETTING_FLAG, OPTION(nesterov), .initial = "false",
+     .meaning = "sgd: look ahead along the momentum"},
+    {"weight_decay", FED__SETTING_NUMBER, OPTION(weight_decay), .initial = "0", .maximum = 1e6,
+     .meaning = "times the parameters, added to the gradient"},
+    {"beta1", FED__SETTING_NUMBER, OPTION(beta1), .initial = "0.9", .maximum = 1, .below = 1,
+     .meaning = "adam: of the mean of gradients"},
+    {"beta2", FED__SETTING_NUMBER, OPTION(beta2), .initial = "0.999", .maximum = 1, .below = 1,
+     .meaning = "adam: of the mean of their squares"},
+    {"epsilon", FED__SETTING_NUMBER, OPTION(epsilon), .initial = "1e-8", .above = 1, .maximum = 1,
+     .meaning = "adam: keeps the division finite"},
+    {"clip_norm", FED__SETTING_NUMBER, OPTION(clip_norm), .initial = "0", .maximum = 1e9,
+     .meaning = "clip each batch's gradient to this L2 norm; 0: do not"},
+    {"schedule", FED__SETTING_WORD, OPTION(schedule), .initial = "constant", .words = schedules,
+     .meaning = "of the learning rate within a round"},
+    {"schedule_floor", FED__SETTING_NUMBER, OPTION(schedule_floor), .initial = "0", .maximum = 1,
+     .meaning = "linear, cosine: the part of the learning rate that is left at the "
+                "end"},
+    {"schedule_factor", FED__SETTING_NUMBER, OPTION(schedule_factor), .initial = "0.1", .above = 1,
+     .maximum = 1, .meaning = "step: multiplies the learning rate"},
+    {"schedule_every", FED__SETTING_COUNT64, OPTION(schedule_every), .initial = "0",
+     .unit = "steps", .meaning = "step: after every so many"},
+    {"schedule_steps", FED__SETTING_COUNT64, OPTION(schedule_steps), .initial = "0",
+     .unit = "steps", .meaning = "linear, cosine: how many the schedule spans"},
+    {"precision", FED__SETTING_WORD, OPTION(precision), .initial = "f32", .words = precisions,
+     .meaning = "f32, or f64 to check results: plain C, slow"},
+    {"kernels", FED__SETTING_WORD, OPTION(kernels), .initial = "auto", .words = kernels,
+     .meaning = "auto: the fastest that each machine has; reference: plain C, so that all "
+                "machines agree bit for bit"},
+    {NULL}};
+
+static const struct fed__setting rounds[] = {
+    {"count", FED__SETTING_COUNT, .required = 1, AT(rounds.count), .minimum = 1,
+     .maximum = ROUNDS_MAX, .unit = "rounds", .meaning = "rounds of the whole run"},
+    {"cohort", FED__SETTING_COUNT, .required = 1, AT(rounds.cohort), .minimum = 1,
+     .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "wanted in each round"},
+    {"over_selection", FED__SETTING_NUMBER, AT(rounds.over_selection), .initial = "1", .minimum = 1,
+     .maximum = 10, .meaning = "invite the cohort times this, to make up for those that drop out"},
+    {"minimum", FED__SETTING_COUNT, .required = 1, AT(rounds.minimum), .minimum = 1,
+     .maximum = CLIENTS_MAX, .unit = "clients",
+     .meaning = "a round with fewer updates at its deadline fails"},
+    {"deadline", FED__SETTING_DURATION, AT(rounds.deadline_s), .initial = "10 min", .above = 1,
+     .maximum = 2592000, .unit = "s", .meaning = "for the cohort to report"},
+    {"gather", FED__SETTING_DURATION, AT(rounds.gather_s), .initial = "10 s", .maximum = 2592000,
+     .unit = "s", .meaning = "the wait for a full cohort before a round begins with the minimum"},
+    {"back_off", FED__SETTING_DURATION, AT(rounds.back_off_s), .initial = "5 s", .maximum = 86400,
+     .unit = "s", .meaning = "the wait after a failed round; doubles with each in a row"},
+    {"back_off_max", FED__SETTING_DURATION, AT(rounds.back_off_max_s), .initial = "5 min",
+     .maximum = 86400, .unit = "s", .meaning = "but is never longer than this"},
+    {"failures_max", FED__SETTING_COUNT, AT(rounds.failures_max), .initial = "10", .minimum = 1,
+     .maximum = ROUNDS_MAX, .unit = "rounds",
+     .meaning = "so many failed rounds in a row end the job"},
+    {NULL}};
+
+static const struct fed__setting update[] = {
+    {"clip_norm", FED__SETTING_NUMBER, AT(update.clip_norm), .initial = "0", .maximum = 1e9,
+     .meaning = "clip a client's whole update to this L2 norm; 0: do not"},
+    {"grid_bits", FED__SETTING_COUNT, AT(update.grid_bits), .initial = "16", .minimum = 8,
+     .maximum = 32, .unit = "bits", .meaning = "of an element on the wire: 8, 16 or 32"},
+    {"grid_step", FED__SETTING_POWER, AT(update.grid_step), .initial = "2^-13", .minimum = 0x1p-60,
+     .maximum = 0x1p20,
+     .meaning = "the distance of two grid points: updates are rounded to whole steps, so that "
+                "sums are exact"},
+    {NULL}};
+
+static const struct fed__setting aggregate[] = {
+    {"rule", FED__SETTING_TEXT, AT(aggregate.rule), .initial = "mean",
+     .meaning = "how a cohort's updates become one"},
+    {"weights", FED__SETTING_WORD, AT(aggregate.weights), .initial = "examples", .words = weights,
+     .meaning = "a client counts by its examples, or all alike"},
+    {"weight_max", FED__SETTING_COUNT64, AT(aggregate.weight_max), .initial = "1000000",
+     .minimum = 1, .maximum = 0x1p40, .unit = "examples",
+     .meaning = "more examples than this count as this many"},
+    {"server_learning_rate", FED__SETTING_NUMBER, AT(aggregate.server_learning_rate),
+     .initial = "1", .above = 1, .maximum = 1e6,
+     .meaning = "times the aggregate, is what the model moves by; 1: the plain mean"},
+    {"server_momentum", FED__SETTING_NUMBER, AT(aggregate.server_momentum), .initial = "0",
+     .maximum = 1, .below = 1, .meaning = "across rounds; 0: none"},
+    {NULL}};
+
+static const struct fed__setting test[] = {
+    {"folder", FED__SETTING_TEXT, .required = 1, AT(evaluate.test_folder), .minimum = 1,
+     .meaning = "of the server's test set, relative to the job file"},
+    {"inputs", FED__SETTING_TEXT, AT(evaluate.test_inputs), .minimum = 1,
+     .meaning = "its file in place of the first input's; left out: the same name"},
+    {"target", FED__SETTING_TEXT, AT(evaluate.test_target), .minimum = 1,
+     .meaning = "its file in place of the target's; left out: the same name"},
+    {NULL}};
+
+static const struct fed__setting evaluate[] = {
+    {"every", FED__SETTING_COUNT, AT(evaluate.every), .initial = "1", .maximum = ROUNDS_MAX,
+     .unit = "rounds", .meaning = "evaluate after every so many; 0: never"},
+    {"federated", FED__SETTING_FLAG, AT(evaluate.federated), .initial = "true",
+     .meaning = "on what the agents hold out; they report sums, if their policies let them"},
+    {"test", FED__SETTING_SECTION, .inner = test,
+     .meaning = "a test set at the server, of the same form as the agents' data"},
+    {NULL}};
+
+static const struct fed__setting stop[] = {
+    {"metric", FED__SETTING_WORD, AT(stop.metric), .initial = "none", .words = metrics,
+     .meaning = "stop early by this one"},
+    {"at_least", FED__SETTING_NUMBER, AT(stop.at_least), .initial = "0", .maximum = 1,
+     .meaning = "with metric: accuracy; the part that is right"},
+    {"at_most", FED__SETTING_NUMBER, AT(stop.at_most), .initial = "0", .maximum = 1e9,
+     .meaning = "with metric: loss; the mean over examples"},
+    {"seconds", FED__SETTING_DURATION, AT(stop.seconds), .initial = "0 s", .maximum = 31536000,
+     .unit = "s", .meaning = "stop after this time; 0: no limit"},
+    {NULL}};
+
+const struct fed__setting fed__job_settings[] = {
+    {"version", FED__SETTING_COUNT, .required = 1, AT(version), .minimum = 1, .maximum = 1,
+     .meaning = "of this form of job files"},
+    {"name", FED__SETTING_NAME, .required = 1, AT(name), .meaning = "of the job"},
+    {"description", FED__SETTING_TEXT, AT(description), .initial = "", .meaning = "for people"},
+    {"seed", FED__SETTING_COUNT64, AT(seed), .initial = "1",
+     .meaning = "of every random choice: the same seed, the same run"},
+    {"model", FED__SETTING_SECTION, .required = 1, .inner = model, .meaning = "what is trained"},
+    {"data", FED__SETTING_SECTION, .inner = data,
+     .meaning = "what it is trained on; may be left out if nothing trains or evaluates"},
+    {"train", FED__SETTING_SECTION, .inner = train, .meaning = "how an agent trains in a round"},
+    {"rounds", FED__SETTING_SECTION, .required = 1, .inner = rounds,
+     .meaning = "how many, with whom, how long"},
+    {"update", FED__SETTING_SECTION, .inner = update,
+     .meaning = "what happens to an update before it leaves an agent"},
+    {"aggregate", FED__SETTING_SECTION, .inner = aggregate,
+     .meaning = "how updates become the next model"},
+    {"evaluate", FED__SETTING_SECTION, .inner = evaluate, .meaning = "how good the model is"},
+    {"stop", FED__SETTING_SECTION, .inner = stop, .meaning = "when to end before the last round"},
+    {NULL}};

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * yaml.c: builds the tree from libfyaml's events; the only file that includes it. Events, not its
+ * documents, because they come one by one: anchors, depth and size are refused before anything
+ * grows. Nodes lie in one array and texts in another, so a tree costs two allocations.
+ */
+#include "job/yaml.h"
+#include "base/memory.h"
+
+#include <libfyaml.h>
+#include <stdio.h>
+
+/* A map or list that is still open. */
+struct open {
+  uint32_t node, last; /* its number, and that of its newest child (0: none) */
+  int has_key;         /* of a map: its key has been read, its value has not */
+  uint32_t key_line, key_column;
+  size_t key;
+};
+
+struct builder {
+  struct fed__yaml *yaml;
+  struct open stack[FED__YAML_DEPTH_MAX];
+  size_t depth;
+  int documents;
+};
+
+struct place {
+  uint32_t line, column;
+};
+
+#define RAISE_HERE(builder, place, code, ...)                                                      \
+  raise_here((builder)->yaml->name, place, code, __VA_ARGS__)
+
+static int raise_here(const char *name, struct place place, int code, const char *what) {
+  return FED_RAISE(code, "%s:%u:%u: %s", name, place.line, place.column, what);
+}
+
+static struct fed__yaml_node *node_at(const struct fed__yaml *yaml, uint32_t number) {
+  return (struct fed__yaml_node *)(void *)yaml->nodes.data + number;
+}
+
+static uint32_t node_count(const struct fed__yaml *yaml) {
+  return (uint32_t)(yaml->nodes.size / sizeof(struct fed__yaml_node));
+}
+
+static struct place place_of(struct fy_event *event) {
+  const struct fy_mark *mark = fy_event_start_mark(event);
+  return mark ? (struct place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1}
+              : (struct place){1, 1};
+}
+
+static int keep_text(struct builder *builder, struct fy_event *event, size_t *offset) {
+  size_t length = 0;
+  const char *text = event->scalar.value ? fy_token_get_text(event->scalar.value, &length) : "";
+  if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not get a text");
+  if (memchr(text, '\0', length))
+    return RAISE_HERE(builder, place_of(event), FED_E_SYNTAX, "a text contains a zero byte");
+  struct fed_buffer *texts = &builder->yaml->texts;
+  *offset = texts->size;
+  FED_TRY(fed_buffer_append(texts, text, length));
+  return fed_buffer_append(texts, "", 1);
+}
+
+static void link_child(struct builder *builder, uint32_t number) {
+  if (!builder->depth) return;
+  struct fed__yaml *yaml = builder->yaml;
+  struct open *open = &builder->stack[builder->depth - 1];
+  struct fed__yaml_node *parent = node_at(yaml, open->node), *child = node_at(yaml, number);
+  child->key = open->key;
+  child->key_line = open->key_line;
+  child->key_column = open->key_column;
+  if (open->last) {
+    node_at(yaml, open->last)->next = number;
+  } else {
+    parent->first = number;
+  }
+  open->last = number;
+  open->has_key = 0;
+  parent->count++;
+}
+
+static int add_node(struct builder *builder, const struct fed__yaml_node *node) {
+  const uint32_t number = node_count(builder->yaml);
+  if (number >= FED__YAML_NODES_MAX)
+    return RAISE_HERE(builder, ((struct place){node->line, node->column}), FED_E_TOO_LARGE,
+                      "too many values in one file: at most 65536 are read");
+  FED_TRY(fed_buffer_append(&builder->yaml->nodes, node, sizeof *node));
+  link_child(builder, number);
+  return FED_OK;
+}
+
+static int awaits_key(const struct builder *builder) {
+  if (!builder->depth) return 0;
+  const struct open *open = &builder->stack[builder->depth - 1];
+  return node_at(builder->yaml, open->node)->kind == FED__YAML_MAP && !open->has_key;
+}
+
+static int on_scalar(struct builder *builder, struct fy_event *event) {
+  const struct place place = place_of(event);
+  size_t text = 0;
+  FED_TRY(keep_text(builder, event, &text));
+  if (awaits_key(builder)) {
+    struct open *open = &builder->stack[builder->depth - 1];
+    *open = (struct open){open->node, open->last, 1, place.line, place.column, text};
+    return FED_OK;
+  }
+  const struct fed__yaml_node node = {
+      .kind = FED__YAML_SCALAR,
+      .quoted = fy_token_scalar_style(event->scalar.value) != FYSS_PLAIN,
+      .line = place.line,
+      .column = place.column,
+      .text = text,
+  };
+  return add_node(builder, &node);
+}
+
+static int on_start(struct builder *builder, struct fy_event *event, enum fed__yaml_kind kind) {
+  const struct place place = place_of(event);
+  if (awaits_key(builder))
+    return RAISE_HERE(builder, place, FED_E_SYNTAX,
+                      "a key must be a plain word, not a map or list");
+  if (builder->depth == FED__YAML_DEPTH_MAX)
+    return RAISE_HERE(builder, place, FED_E_TOO_LARGE,
+                      "nested too deeply: at most 16 levels are read");
+  const struct fed__yaml_node node = {.kind = kind, .line = place.line, .column = place.column};
+  const uint32_t number = node_count(builder->yaml);
+  FED_TRY(add_node(builder, &node));
+  builder->stack[builder->depth++] = (struct open){.node = number};
+  return FED_OK;
+}
+
+static int on_document(struct builder *builder, struct fy_event *event) {
+  if (builder->documents++ == 0) return FED_OK;
+  return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+                    "a second document begins here ('---'); a file holds exactly one");
+}
+
+static int refuse_decoration(struct builder *builder, struct fy_event *event) {
+  struct fy_token *anchor = fy_event_get_anchor_token(event), *tag = fy_event_get_tag_token(event);
+  if (anchor)
+    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+                      "anchors ('&name') are not supported; write the value out");
+  if (tag)
+    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+                      "tags ('!name') are not supported; leave the tag out");
+  return FED_OK;
+}
+
+static int on_event(struct builder *builder, struct fy_event *event) {
+  switch (event->type) {
+  case FYET_DOCUMENT_START:
+    return on_document(builder, event);
+  case FYET_ALIAS:
+    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+                      "aliases ('*name') are not supported; write the value out");
+  case FYET_SCALAR:
+    FED_TRY(refuse_decoration(builder, event));
+    return on_scalar(builder, event);
+  case FYET_MAPPING_START:
+    FED_TRY(refuse_decoration(builder, event));
+    return on_start(builder, event, FED__YAML_MAP);
+  case FYET_SEQUENCE_START:
+    FED_TRY(refuse_decoration(builder, event));
+    return on_start(builder, event, FED__YAML_LIST);
+  case FYET_MAPPING_END:
+  case FYET_SEQUENCE_END:
+    builder->depth--;
+    return FED_OK;
+  default:
+    return FED_OK; /* begin and end of the stream, end of the document */
+  }
+}
+
+static int raise_syntax(const struct builder *builder, struct fy_diag *diag) {
+  void *cursor = NULL;
+  const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &cursor);
+  if (!error) return FED_RAISE(FED_E_SYNTAX, "%s: not well-formed YAML", builder->yaml->name);
+  const struct place place = {(uint32_t)error->line, (uint32_t)error->column};
+  return FED_RAISE(FED_E_SYNTAX, "%s:%u:%u: not well-formed YAML: %s", builder->yaml->name,
+                   place.line, place.column, error->msg);
+}
+
+static int read_events(struct builder *builder, struct fy_parser *parser, struct fy_diag *diag) {
+  for (;;) {
+    struct fy_event *event = fy_parser_parse(parser);
+    if (!event)
+      return fy_diag_got_error(diag) || fy_parser_get_stream_error(parser)
+                 ? raise_syntax(builder, diag)
+                 : FED_OK;
+    const int code = on_event(builder, event);
+    fy_parser_event_free(parser, event);
+    if (code != FED_OK) return code;
+  }
+}
+
+static int read_with(struct builder *builder, struct fed_slice bytes, struct fy_diag *diag) {
+  const struct fy_parse_cfg settings = {
+      .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE, .diag = diag};
+  struct fy_parser *parser = fy_parser_create(&settings);
+  if (!parser) return FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not start");
+  int code = fy_parser_set_string(parser, (const char *)bytes.data, bytes.size) == 0
+                 ? read_events(builder, parser, diag)
+                 : FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not take the file");
+  fy_parser_destroy(parser);
+  return code;
+}
+
+static int check_size(const char *name, struct fed_slice bytes) {
+  if (bytes.size > FED__YAML_BYTES_MAX)
+    return FED_RAISE(FED_E_TOO_LARGE, "%s: %zu bytes; a settings file has at most %zu", name,
+                     bytes.size, FED__YAML_BYTES_MAX);
+  return bytes.size ? FED_OK : FED_RAISE(FED_E_EMPTY, "%s: the file is empty", name);
+}
+
+static int build(struct fed__yaml *yaml, struct fed_slice bytes) {
+  FED_TRY(check_size(yaml->name, bytes));
+  struct builder builder = {.yaml = yaml};
+  struct fy_diag *diag = fy_diag_create(NULL);
+  if (!diag) return FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not start");
+  fy_diag_set_collect_errors(diag, true);
+  const int code = read_with(&builder, bytes, diag);
+  fy_diag_destroy(diag);
+  if (code == FED_OK && !node_count(yaml))
+    return FED_RAISE(FED_E_EMPTY, "%s: the file says nothing", yaml->name);
+  return code;
+}
+
+int fed__yaml_read(const struct fed_context *context, const char *name, struct fed_slice bytes,
+                   struct fed__yaml *yaml) {
+  yaml->name = name;
+  fed_buffer_init(&yaml->nodes, context, FED__YAML_NODES_MAX * sizeof(struct fed__yaml_node));
+  fed_buffer_init(&yaml->texts, context, 4 * FED__YAML_BYTES_MAX);
+  const int code = build(yaml, bytes);
+  if (code != FED_OK) fed__yaml_clear(yaml);
+  return code;
+}
+
+void fed__yaml_clear(struct fed__yaml *yaml) {
+  fed_buffer_clear(&yaml->nodes);
+  fed_buffer_clear(&yaml->texts);
+}
+
+const struct fed__yaml_node *fed__yaml_root(const struct fed__yaml *yaml) {
+  return node_at(yaml, 0);
+}
+
+const struct fed__yaml_node *fed__yaml_first(const struct fed__yaml *yaml,
+                                             const struct fed__yaml_node *node) {
+  return node->first ? node_at(yaml, node->first) : NULL;
+}
+
+const struct fed__yaml_node *fed__yaml_next(const struct fed__yaml *yaml,
+                                            const struct fed__yaml_node *node) {
+  return node->next ? node_at(yaml, node->next) : NULL;
+}
+
+const char *fed__yaml_text(const struct fed__yaml *yaml, const struct fed__yaml_node *node) {
+  return (const char *)yaml->texts.data + node->text;
+}
+
+const char *fed__yaml_key(const struct fed__yaml *yaml, const struct fed__yaml_node *node) {
+  return (const char *)yaml->texts.data + node->key;
+}
+
+static const struct fed__yaml_node *get_slice(const struct fed__yaml *yaml,
+                                              const struct fed__yaml_node *map, const char *key,
+                                              size_t length) {
+  if (map->kind != FED__YAML_MAP) return NULL;
+  const struct fed__yaml_node *child = fed__yaml_first(yaml, map);
+  for (; child; child = fed__yaml_next(yaml, child)) {
+    const char *name = fed__yaml_key(yaml, child);
+    if (strlen(name) == length && memcmp(name, key, length) == 0) return child;
+  }
+  return NULL;
+}
+
+const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
+                                           const struct fed__yaml_node *map, const char *key) {
+  return get_slice(yaml, map, key, strlen(key));
+}
+
+const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path) {
+  const struct fed__yaml_node *node = fed__yaml_root(yaml);
+  while (*path) {
+    const size_t length = strcspn(path, ".");
+    const struct fed__yaml_node *child = get_slice(yaml, node, path, length);
+    if (!child) return node;
+    node = child;
+    path += length + (path[length] == '.');
+  }
+  return node;
+}
+
+int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_node *node) {
+  if (node->kind != FED__YAML_SCALAR || node->quoted) return 0;
+  const char *text = fed__yaml_text(yaml, node);
+  return !*text || !strcmp(text, "~") || !strcmp(text, "null");
+}
+
+const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
+                               char *text, size_t size) {
+  static const char *const kinds[] = {"nothing", "a map", "a list"};
+  const int is_value = node->kind == FED__YAML_SCALAR && !fed__yaml_is_nothing(yaml, node);
+  const char *value = is_value ? fed__yaml_text(yaml, node) : "";
+  if (is_value) {
+    snprintf(text, size, "'%.40s%s'", value, strlen(value) > 40 ? "…" : "");
+  } else {
+    snprintf(text, size, "%s", kinds[node->kind]);
+  }
+  return text;
+}

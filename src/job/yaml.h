@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * yaml.h: a YAML file as a small tree in which every node knows its line and column. Only what a
+ * settings file needs: one document of maps, lists and scalars. Anchors, aliases, tags, further
+ * documents, deep nesting and large files are refused, so the tree is never larger than the file.
+ */
+#ifndef FED_JOB_YAML_H
+#define FED_JOB_YAML_H
+
+#include "base/raise.h"
+#include "fed/buffer.h"
+
+enum fed__yaml_kind { FED__YAML_SCALAR, FED__YAML_MAP, FED__YAML_LIST };
+
+#define FED__YAML_BYTES_MAX ((size_t)1 << 20)
+#define FED__YAML_NODES_MAX ((size_t)1 << 16)
+#define FED__YAML_DEPTH_MAX 16
+
+/* Lines and columns count from 1. `text` and `key` are offsets into the tree's texts. */
+struct fed__yaml_node {
+  enum fed__yaml_kind kind;
+  int quoted; /* a scalar in quotes or a block: always text, never a number */
+  uint32_t line, column;
+  uint32_t key_line, key_column; /* of the node's own key, if it lies in a map */
+  size_t text, key;
+  uint32_t first, next; /* child and sibling, as numbers of nodes; 0: none */
+  uint32_t count;       /* of children */
+};
+
+struct fed__yaml {
+  const char *name;        /* the file's name in messages; the caller's */
+  struct fed_buffer nodes; /* of struct fed__yaml_node; the root is number 0 */
+  struct fed_buffer texts; /* zero-terminated, one after the other */
+};
+
+/* Read a file into a tree. FED_E_SYNTAX, FED_E_EMPTY, FED_E_TOO_LARGE, FED_E_UNSUPPORTED,
+ * FED_E_MEMORY; the messages begin with "name:line:column: ". */
+FED_MUST int fed__yaml_read(const struct fed_context *context, const char *name,
+                            struct fed_slice bytes, struct fed__yaml *yaml);
+void fed__yaml_clear(struct fed__yaml *yaml);
+
+const struct fed__yaml_node *fed__yaml_root(const struct fed__yaml *yaml);
+/* The first child and the next sibling, or NULL. */
+const struct fed__yaml_node *fed__yaml_first(const struct fed__yaml *yaml,
+                                             const struct fed__yaml_node *node);
+const struct fed__yaml_node *fed__yaml_next(const struct fed__yaml *yaml,
+                                            const struct fed__yaml_node *node);
+const char *fed__yaml_text(const struct fed__yaml *yaml, const struct fed__yaml_node *node);
+const char *fed__yaml_key(const struct fed__yaml *yaml, const struct fed__yaml_node *node);
+/* The child of that key, or NULL. */
+const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
+                                           const struct fed__yaml_node *map, const char *key);
+
+/* The node at a path such as "rounds.minimum"; where the file says nothing about it, the nearest
+ * one around it. Never NULL: for messages about settings that were left at their default. */
+const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path);
+
+/* "a map", "a list", "nothing" or the scalar in quotes, cut short; into `text`, which it returns.
+ */
+const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
+                               char *text, size_t size);
+
+/* Is it an empty value, "null" or "~"? */
+int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_node *node);
+
+/* Raise a failure about a node, or about its key. */
+#define FED__YAML_RAISE(yaml, node, code, format, ...)                                             \
+  FED_RAISE(code, "%s:%u:%u: " format, (yaml)->name, (node)->line, (node)->column, __VA_ARGS__)
+#define FED__YAML_RAISE_KEY(yaml, node, code, format, ...)                                         \
+  FED_RAISE(code, "%s:%u:%u: " format, (yaml)->name, (node)->key_line, (node)->key_column,         \
+            __VA_ARGS__)
+
+#endif
