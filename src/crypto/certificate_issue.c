@@ -221,10 +221,10 @@ static int add_alternative(GENERAL_NAMES *all, int kind, ASN1_STRING *value) {
 
 static int is_dns_name(const char *text) {
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+  if (strncmp(text, "*.", 2) == 0) text += 2;
   const size_t size = strlen(text);
-  if (strncmp(text, "*.", 2) == 0) return is_dns_name(text + 1 + 1);
   return size >= 1 && size <= 253 && strspn(text, allowed) == size && text[0] != '.' &&
-         text[0] != '-';
+         text[0] != '-' && !strstr(text, "..");
 }
 
 static int add_server_name(GENERAL_NAMES *all, const char *text) {

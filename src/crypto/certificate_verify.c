@@ -79,9 +79,13 @@ static int read_subject(X509 *peer, struct fed__identity *identity) {
   char role[FED__NAME_PART_SIZE];
   FED_TRY(fed__x509_name_part(subject, NID_commonName, identity->name));
   FED_TRY(fed__x509_name_part(subject, NID_organizationalUnitName, role));
-  if (fed__name_check(identity->name) != FED_OK || fed__role_parse(role, &identity->role) != FED_OK)
-    return FED_RAISE(FED_E_CERTIFICATE, "the certificate's subject is not a client's: %s",
-                     fed_error_last()->message);
+  if (fed__name_check(identity->name) != FED_OK)
+    return FED_RAISE(FED_E_CERTIFICATE,
+                     "expected a client's name (A-Z a-z 0-9 . _ -) in the certificate, found '%s'",
+                     identity->name);
+  if (fed__role_parse(role, &identity->role) != FED_OK)
+    return FED_RAISE(FED_E_CERTIFICATE,
+                     "expected the role agent or operator in the certificate, found '%s'", role);
   return FED_OK;
 }
 
