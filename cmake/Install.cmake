@@ -35,7 +35,8 @@ target_link_options(fed PRIVATE -Wl,--version-script=${FED_MAP} -Wl,--as-needed
                     $<$<NOT:$<BOOL:${FED_SANITIZE}>>:-Wl,--no-undefined>)
 target_include_directories(fed INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-file(RELATIVE_PATH FED_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # for any prefix
+file(RELATIVE_PATH FED_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" FED_PREFIX_FROM_PC ${FED_PREFIX_FROM_PC}) # works under any prefix
 configure_file(packaging/fed.pc.in packaging/fed.pc @ONLY)
 write_basic_package_version_file(packaging/fed-config-version.cmake COMPATIBILITY SameMinorVersion)
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/fed)
@@ -49,20 +50,10 @@ install(EXPORT fed-targets NAMESPACE fed:: DESTINATION ${config_folder} COMPONEN
 install(FILES packaging/fed-config.cmake ${PROJECT_BINARY_DIR}/packaging/fed-config-version.cmake
         DESTINATION ${config_folder} COMPONENT development)
 
-# The programs, each with its man page, completion and unit. fed_install_program(NAME COMPONENT)
-function(fed_install_program name component)
-  install(PROGRAMS ${PROJECT_BINARY_DIR}/bin/${name} DESTINATION ${CMAKE_INSTALL_BINDIR}
-          COMPONENT ${component})
-  file(GLOB pages ${PROJECT_SOURCE_DIR}/docs/man/${name}.[1-8]
-       ${PROJECT_SOURCE_DIR}/docs/man/${name}-*.[1-8])
-  if(name STREQUAL fed)
-    list(FILTER pages EXCLUDE REGEX "fed-agent")
-  endif()
-  foreach(page ${pages})
-    string(REGEX MATCH "[1-8]$" section ${page})
-    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
-            COMPONENT ${component})
-  endforeach()
+# The programs, each with its man pages, completion, unit and user.
+# fed_install_program(TARGET NAME COMPONENT)
+function(fed_install_program target name component)
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${component})
   install(FILES packaging/completion/${name}.bash OPTIONAL RENAME ${name}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT ${component})
   configure_file(packaging/systemd/${component}.service.in packaging/${component}.service @ONLY)
@@ -73,12 +64,31 @@ function(fed_install_program name component)
   install(FILES packaging/default/${component} DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/default
           COMPONENT ${component})
 endfunction()
+
+function(fed_install_page page component)
+  get_filename_component(name ${page} NAME)
+  string(REGEX MATCH "[1-8]$" section ${name})
+  configure_file(${page} packaging/${name} COPYONLY)
+  execute_process(COMMAND gzip -9nkf ${PROJECT_BINARY_DIR}/packaging/${name}
+                  COMMAND_ERROR_IS_FATAL ANY)
+  install(FILES ${PROJECT_BINARY_DIR}/packaging/${name}.gz
+          DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
+endfunction()
+
 if(TARGET fed-program)
-  fed_install_program(fed fed-server)
+  fed_install_program(fed-program fed fed-server)
 endif()
 if(TARGET fed-agent)
-  fed_install_program(fed-agent fed-agent)
+  fed_install_program(fed-agent fed-agent fed-agent)
 endif()
+file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
+foreach(page ${pages})
+  if(page MATCHES "/fed-agent[^/]*$")
+    fed_install_page(${page} fed-agent)
+  else()
+    fed_install_page(${page} fed-server)
+  endif()
+endforeach()
 
 include(cmake/Packages.cmake)
 

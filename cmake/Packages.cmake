@@ -1,7 +1,9 @@
-# The .deb files, by `cpack -G DEB` in a release build: libfed0, libfed-dev, fed-server, fed-agent.
+# The .deb files, made by tools/package: libfed0, libfed-dev, fed-server, fed-agent.
+set(FED_MAINTAINER "fed developers <fed@localhost.localdomain>" CACHE STRING
+    "Who built the packages")
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "fed developers")
-set(CPACK_PACKAGE_CONTACT "fed developers <fed@localhost.localdomain>")
+set(CPACK_PACKAGE_CONTACT ${FED_MAINTAINER})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
@@ -11,6 +13,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_COMPONENTS_ALL library development)
 
@@ -22,22 +25,22 @@ function(fed_package component name section summary text)
   set(CPACK_DEBIAN_${key}_DESCRIPTION "${summary}\n${text}" PARENT_SCOPE)
 endfunction()
 
-set(about "fed trains one model on data that several parties hold, without moving the data.")
+set(about "fed trains one model on data that several parties hold,\nwithout moving the data.")
 fed_package(library libfed0 libs "federated learning (shared library)"
-            "${about} This is the library: tensors, model files, training.")
+            "${about}\nThis is the library: tensors, model files, training.")
 fed_package(development libfed-dev libdevel "federated learning (development files)"
-            "${about} These are the headers and the static library.")
+            "${about}\nThese are the headers and the static library.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libfed0 (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/packaging/deb/triggers)
 if(TARGET fed-program)
   list(APPEND CPACK_COMPONENTS_ALL fed-server)
   fed_package(fed-server fed-server science "federated learning (server and operator's program)"
-              "${about} This is the program fed: server, jobs, models, enrolment, evaluation.")
+              "${about}\nThis is the program fed: server, jobs, models, enrolment, evaluation.")
 endif()
 if(TARGET fed-agent)
   list(APPEND CPACK_COMPONENTS_ALL fed-agent)
   fed_package(fed-agent fed-agent science "federated learning (agent of a data holder)"
-              "${about} The agent runs beside the data, trains there and sends updates only.")
+              "${about}\nThe agent runs beside the data, trains there and sends updates only.")
 endif()
 # Loaded at run time, so that no dependency is found; without it training is slow but works.
 foreach(key LIBRARY FED-SERVER FED-AGENT)
