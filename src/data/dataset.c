@@ -4,8 +4,11 @@
  */
 #include "data/dataset.h"
 #include "base/raise.h"
+#include "data/csv.h"
 #include "data/dataset_examples.h"
 #include "data/idx.h"
+#include "data/npy.h"
+#include "data/safetensors_read.h"
 
 #include <string.h>
 
@@ -21,11 +24,27 @@ static int read_idx(const struct place *place, struct fed__array *array) {
   return fed__idx_read(place->context, place->folder, place->file, array);
 }
 
+static int read_npy(const struct place *place, struct fed__array *array) {
+  return fed__npy_read(place->context, place->folder, place->file, array);
+}
+
+static int read_npz(const struct place *place, struct fed__array *array) {
+  return fed__npz_read(place->context, place->folder, place->file, place->array, array);
+}
+
+static int read_safetensors(const struct place *place, struct fed__array *array) {
+  return fed__safetensors_read(place->context, place->folder, place->file, place->array, array);
+}
+
 static const struct {
   const char *name;
   int (*read)(const struct place *place, struct fed__array *array);
 } formats[] = {
     [FED__DATA_IDX] = {"idx", read_idx},
+    [FED__DATA_CSV] = {"csv", NULL}, /* not arrays, but one table: fed__csv_read */
+    [FED__DATA_NPY] = {"npy", read_npy},
+    [FED__DATA_NPZ] = {"npz", read_npz},
+    [FED__DATA_SAFETENSORS] = {"safetensors", read_safetensors},
 };
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
@@ -43,6 +62,7 @@ int fed__data_format_parse(const char *word, enum fed__data_format *format) {
 static int read_arrays(const struct fed_context *context, const char *folder,
                        const struct fed__dataset_schema *schema,
                        struct fed__dataset_arrays *arrays) {
+  if (schema->format == FED__DATA_CSV) return fed__csv_read(context, folder, schema, arrays);
   struct place place = {context, folder, NULL, NULL};
   for (size_t i = 0; i < schema->input_count; i++) {
     place.file = schema->inputs[i].file;

@@ -29,7 +29,7 @@ struct fed__input_schema {
   const char *array;      /* the array's name (npz, safetensors) */
   struct fed_shape shape; /* of one example; rank 0: as in the file. Another shape in the file is
                              fine if it has as many elements. */
-  double scale, offset;   /* value * scale + offset (not csv); scale 0: 1/255 for bytes, else 1 */
+  double scale, offset;   /* value * scale + offset; scale 0: 1/255 for bytes, else 1 */
 };
 
 enum fed__target_kind { FED__TARGET_CLASS, FED__TARGET_NUMBER };
