@@ -271,12 +271,14 @@ static void convinces_openssl(void **state) {
   assert_int_not_equal(run_openssl(VERIFY "-purpose sslserver client.pem", said, sizeof said), 0);
   assert_int_not_equal(run_openssl(VERIFY "-purpose sslclient server.pem", said, sizeof said), 0);
   assert_openssl("x509 -in ca.pem -noout -text",
-                 SAYS("Subject: O = Test, CN = Test", "CA:TRUE, pathlen:0",
-                      "Certificate Sign, CRL Sign", "Not Before: Dec 31 23:00:00 2029 GMT",
+                 SAYS("Subject: O = Test, CN = Test", "Basic Constraints: critical",
+                      "CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign",
+                      "Not Before: Dec 31 23:00:00 2029 GMT",
                       "Not After : Jan  1 00:00:00 2031 GMT"));
   assert_openssl("x509 -in client.pem -noout -text",
-                 SAYS("Subject: O = Test, OU = agent, CN = site-a", "CA:FALSE",
-                      "TLS Web Client Authentication", "Not Before: Jan  1 00:00:00 2030 GMT",
+                 SAYS("Subject: O = Test, OU = agent, CN = site-a", "Basic Constraints: critical",
+                      "CA:FALSE", "TLS Web Client Authentication",
+                      "Not Before: Jan  1 00:00:00 2030 GMT",
                       "Not After : Jan 31 00:00:00 2030 GMT"));
   assert_openssl("x509 -in server.pem -noout -text",
                  SAYS("DNS:localhost, DNS:*.example.org, IP Address:192.0.2.7, IP "

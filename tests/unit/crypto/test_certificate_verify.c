@@ -26,10 +26,10 @@ static void names_the_client(void **state) {
   assert_int_equal(identity.role, FED__ROLE_AGENT);
   assert_true(identity.not_after_ms == INT64_C(2082758400000)); /* 2036-01-01T00:00:00Z */
   /* openssl x509 -inform der -in client.der -noout -serial -fingerprint -sha256 */
-  assert_string_equal(identity.serial, "3d6a52ccb475d7bddaac70506efcc46c93d4b67a");
+  assert_string_equal(identity.serial, "77028afcd8962eaf82abfa1c6708139b6bbea6ca");
   fed__digest_encode(&identity.fingerprint, fingerprint);
   assert_string_equal(fingerprint,
-                      "de4bbb7e05c02ce95bbeb80ccfa6f48fcea20c78421c64ba77591401f759e73e");
+                      "7b8e087c323067fb0da3b0f9ea5f0404bdec354c1a1877e5137aefc92c1d0f27");
   assert_int_equal(verify_file("operator.der", IN_2030_MS, &identity), FED_OK);
   assert_string_equal(identity.name, "Maria.L");
   assert_int_equal(identity.role, FED__ROLE_OPERATOR);
@@ -142,6 +142,15 @@ static void needs_a_good_authority(void **state) {
   assert_int_equal(fed__certificate_verify(fed_buffer_slice(&peer), fed_buffer_slice(&peer),
                                            IN_2030_MS, &identity),
                    FED_E_CERTIFICATE); /* nobody vouches for himself */
+  struct fed_buffer expired = read_vector("expired-ca.pem");
+  assert_int_equal(fed__certificate_verify(fed_buffer_slice(&expired), fed_buffer_slice(&peer),
+                                           IN_2030_MS - 2 * 365 * DAY_MS, &identity),
+                   FED_OK);
+  assert_int_equal(fed__certificate_verify(fed_buffer_slice(&expired), fed_buffer_slice(&peer),
+                                           IN_2030_MS, &identity),
+                   FED_E_EXPIRED);
+  assert_message("the authority's certificate is valid from 2020-01-01");
+  fed_buffer_clear(&expired);
   fed_buffer_clear(&peer);
 }
 
@@ -153,7 +162,7 @@ static void describes_for_people(void **state) {
   assert_non_null(strstr(fed_buffer_text(&text), "/O=Test federation/OU=agent/CN=site-a\n"));
   assert_non_null(strstr(fed_buffer_text(&text), "use          TLS client\n"));
   assert_non_null(
-      strstr(fed_buffer_text(&text), "serial       3d6a52ccb475d7bddaac70506efcc46c93d4b67a\n"));
+      strstr(fed_buffer_text(&text), "serial       77028afcd8962eaf82abfa1c6708139b6bbea6ca\n"));
   assert_non_null(strstr(fed_buffer_text(&text), "valid from   2026-01-01T00:00:00.000Z\n"));
   assert_non_null(strstr(fed_buffer_text(&text), "valid until  2036-01-01T00:00:00.000Z\n"));
   text.size = 0;

@@ -74,6 +74,14 @@ leaf bad-name ca "$subject/OU=agent/CN=site a" $from $until $leaf_is $signs $cli
 leaf ends-with-2049 ca "$agent" $from 20491231235959Z $leaf_is $signs $client
 leaf ends-in-2050 ca "$agent" $from 20500101000000Z $leaf_is $signs $client
 
+# The authority's own key and name, in a certificate that ended with 2028.
+printf '%s\n' "[v3]" basicConstraints=critical,CA:TRUE,pathlen:0 \
+  keyUsage=critical,keyCertSign,cRLSign > "$work/v3"
+openssl req -new -key "$work/ca.key" -subj "$subject/CN=Test federation" -out "$work/old.csr"
+openssl ca -batch -notext -selfsign -config "$work/ca.conf" -keyfile "$work/ca.key" \
+  -in "$work/old.csr" -out expired-ca.pem -preserveDN -startdate 20200101000000Z \
+  -enddate 20281231235959Z -extfile "$work/v3" -extensions v3 2> /dev/null
+
 # One bit flipped in the common name: site-a becomes sit%-a.
 python3 - <<'PYTHON'
 der = bytearray(open("client.der", "rb").read())
