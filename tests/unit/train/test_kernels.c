@@ -12,62 +12,17 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
-#include "base/rng.h"
-#include "train/kernels/kernels.h"
+#include "unit/train/kernel_vectors.h"
 
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TOLERANCE 2e-5
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static struct fed_context context;
 static const struct fed_kernel_table *const oracle = &fed__kernels_reference_f64;
-
-/* ---- vectors in both precisions ---- */
-
-/* The same values as double and as float (chosen so that both are exact), with magnitudes. */
-struct vector {
-  size_t size;
-  double *wide;
-  float *narrow;
-};
-
-static struct vector new_vector(size_t size) {
-  struct vector vector = {size, fed__zalloc(&context, size + 1, sizeof(double)),
-                          fed__zalloc(&context, size + 1, sizeof(float))};
-  assert_non_null(vector.wide);
-  assert_non_null(vector.narrow);
-  return vector;
-}
-
-static struct vector new_random(size_t size, uint64_t number) {
-  struct vector vector = new_vector(size);
-  struct fed_rng rng;
-  fed__rng_init(&rng, 1, "test_kernels", number, size);
-  for (size_t i = 0; i < size; i++) {
-    vector.narrow[i] = (float)(fed__rng_unit(&rng) * 2 - 1);
-    vector.wide[i] = (double)vector.narrow[i];
-  }
-  return vector;
-}
-
-/* Results must be overwritten, so they start as NaN. */
-static struct vector new_result(size_t size) {
-  struct vector vector = new_vector(size);
-  for (size_t i = 0; i < size; i++) vector.wide[i] = vector.narrow[i] = NAN;
-  return vector;
-}
-
-static void free_vector(struct vector *vector) {
-  fed__free(&context, vector->wide);
-  fed__free(&context, vector->narrow);
-}
 
 static struct vector absolute(const struct vector *of) {
   struct vector vector = new_vector(of->size);
@@ -75,13 +30,13 @@ static struct vector absolute(const struct vector *of) {
   return vector;
 }
 
-static void assert_close(const struct vector *result, const struct vector *scale,
+static void assert_close(const struct vector *result, const struct vector *scale, const char *name,
                          const char *what) {
   for (size_t i = 0; i < result->size; i++) {
     const double error = fabs((double)result->narrow[i] - result->wide[i]);
     if (!(error <= TOLERANCE * scale->wide[i] + FLT_MIN))
-      fail_msg("%s[%zu]: expected %.9g, found %.9g (terms sum to %.3g)", what, i, result->wide[i],
-               (double)result->narrow[i], scale->wide[i]);
+      fail_msg("%s, %s[%zu]: expected %.9g, found %.9g (terms sum to %.3g)", name, what, i,
+               result->wide[i], (double)result->narrow[i], scale->wide[i]);
   }
 }
 
@@ -123,7 +78,7 @@ static void check_gemm(const struct fed_kernel_table *table, const struct fed_ge
   oracle->gemm(shape, a.wide, b.wide, c.wide);
   assert_same_doubles(expected.wide, c.wide, c.size);
   table->gemm(shape, a.narrow, b.narrow, c.narrow);
-  assert_close(&c, &scale, "c");
+  assert_close(&c, &scale, "gemm", "c");
   struct vector *all[] = {&a, &b, &c, &expected, &scale, &a_size, &b_size};
   for (size_t i = 0; i < COUNT(all); i++) free_vector(all[i]);
 }
@@ -274,11 +229,10 @@ static void check_conv(const struct fed_kernel_table *table, const struct fed_co
   run_table(table, instance, conv, &a);
   run_table(table, instance, conv, &again);
   table->instance_free(instance);
-  print_message("  %s\n", name);
-  assert_close(&a.y, &sizes.y, "y");
-  assert_close(&a.dx, &sizes.dx, "dx");
-  assert_close(&a.dw, &sizes.dw, "dw");
-  if (conv->has_bias) assert_close(&a.dbias, &sizes.dbias, "dbias");
+  assert_close(&a.y, &sizes.y, name, "y");
+  assert_close(&a.dx, &sizes.dx, name, "dx");
+  assert_close(&a.dw, &sizes.dw, name, "dw");
+  if (conv->has_bias) assert_close(&a.dbias, &sizes.dbias, name, "dbias");
   assert_memory_equal(a.y.narrow, again.y.narrow, a.y.size * sizeof(float));
   assert_memory_equal(a.dx.narrow, again.dx.narrow, a.dx.size * sizeof(float));
   assert_memory_equal(a.dw.narrow, again.dw.narrow, a.dw.size * sizeof(float));
@@ -389,140 +343,6 @@ static void contradictory_convs_are_refused(void **state) {
   assert_null(instance);
 }
 
-/* ---- max pooling ---- */
-
-struct pool_case {
-  int64_t batch, channels, height, width, kernel[2], stride[2], dilation[2], before[2], after[2];
-};
-
-static const struct pool_case pool_cases[] = {
-    {1, 1, 1, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
-    {2, 3, 28, 28, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {33, 2, 14, 14, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {2, 2, 7, 9, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {1, 1, 3, 34, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}},
-    {2, 3, 8, 10, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
-    {1, 4, 9, 8, {3, 2}, {1, 1}, {2, 3}, {1, 0}, {0, 1}},
-    {3, 1, 1, 20, {1, 4}, {1, 3}, {1, 1}, {0, 2}, {0, 1}},
-    {2, 5, 6, 6, {2, 2}, {1, 1}, {1, 1}, {0, 0}, {0, 0}},
-};
-
-static struct fed_pool pool_of(const struct pool_case *c) {
-  struct fed_pool pool = {.batch = c->batch,
-                          .channels = c->channels,
-                          .in_height = c->height,
-                          .in_width = c->width,
-                          .kernel_height = c->kernel[0],
-                          .kernel_width = c->kernel[1]};
-  int64_t *const outs[2] = {&pool.out_height, &pool.out_width};
-  const int64_t ins[2] = {c->height, c->width};
-  for (int i = 0; i < 2; i++) {
-    pool.stride[i] = c->stride[i], pool.dilation[i] = c->dilation[i];
-    pool.pad_before[i] = c->before[i], pool.pad_after[i] = c->after[i];
-    *outs[i] = (ins[i] + c->before[i] + c->after[i] - c->dilation[i] * (c->kernel[i] - 1) - 1) /
-                   c->stride[i] +
-               1;
-  }
-  return pool;
-}
-
-/* Values from a few small integers: full of ties. */
-static struct vector new_ties(size_t size) {
-  struct vector vector = new_random(size, 7);
-  for (size_t i = 0; i < size; i++)
-    vector.wide[i] = vector.narrow[i] = (float)floor(vector.wide[i] * 3);
-  return vector;
-}
-
-/* PyTorch's rule, written as one pass over the window's pixels in row-major order. */
-static int32_t first_maximum(const struct fed_pool *pool, const double *plane, int64_t oh,
-                             int64_t ow) {
-  int32_t best = -1;
-  for (int64_t at = 0; at < pool->in_height * pool->in_width; at++) {
-    const int64_t down = at / pool->in_width - oh * pool->stride[0] + pool->pad_before[0];
-    const int64_t right = at % pool->in_width - ow * pool->stride[1] + pool->pad_before[1];
-    if (down < 0 || right < 0 || down % pool->dilation[0] || right % pool->dilation[1]) continue;
-    if (down / pool->dilation[0] >= pool->kernel_height) continue;
-    if (right / pool->dilation[1] >= pool->kernel_width) continue;
-    if (best < 0 || plane[at] > plane[best]) best = (int32_t)at;
-  }
-  return best;
-}
-
-static void check_pool(const struct fed_kernel_table *table, const struct fed_pool *pool) {
-  const int64_t in_plane = pool->in_height * pool->in_width;
-  const int64_t out_plane = pool->out_height * pool->out_width;
-  const int64_t planes = pool->batch * pool->channels;
-  struct vector x = new_ties((size_t)(planes * in_plane)), dx = new_result(x.size);
-  struct vector y = new_result((size_t)(planes * out_plane)), dy = new_random(y.size, 8);
-  int32_t *argmax = fed__zalloc(&context, y.size, sizeof *argmax);
-  struct fed_kernel_instance *instance = NULL;
-  assert_int_equal(table->pool_new(&context, pool, &instance), FED_OK);
-  table->max_pool_forward(instance, x.narrow, y.narrow, argmax);
-  table->max_pool_backward(instance, dy.narrow, argmax, dx.narrow);
-  memset(dx.wide, 0, dx.size * sizeof(double));
-  for (int64_t i = 0; i < planes * out_plane; i++) {
-    const double *plane = x.wide + i / out_plane * in_plane;
-    const int64_t at = i % out_plane;
-    const int32_t best = first_maximum(pool, plane, at / pool->out_width, at % pool->out_width);
-    assert_int_equal(argmax[i], best);
-    assert_true((double)y.narrow[i] == plane[best]);
-    dx.wide[i / out_plane * in_plane + best] += dy.wide[i];
-  }
-  for (size_t i = 0; i < dx.size; i++) assert_true(fabs((double)dx.narrow[i] - dx.wide[i]) <= 1e-5);
-  table->instance_free(instance);
-  fed__free(&context, argmax);
-  free_vector(&x), free_vector(&dx), free_vector(&y), free_vector(&dy);
-}
-
-static void check_pools(const struct fed_kernel_table *table) {
-  for (size_t i = 0; i < COUNT(pool_cases); i++) {
-    const struct fed_pool pool = pool_of(&pool_cases[i]);
-    check_pool(table, &pool);
-  }
-}
-
-/* Values that are no numbers must reach the loss, where they are noticed. */
-static void check_pool_keeps_nan(const struct fed_kernel_table *table) {
-  const struct fed_pool pool =
-      pool_of(&(struct pool_case){1, 1, 2, 64, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}});
-  for (int place = 0; place < 4; place++) {
-    float x[128], y[32];
-    int32_t argmax[32];
-    for (int i = 0; i < 128; i++) x[i] = (float)(i % 5);
-    const int at = place / 2 * 64 + 38 + place % 2;
-    x[at] = NAN;
-    x[0] = -INFINITY, x[1] = -INFINITY, x[64] = -INFINITY, x[65] = -INFINITY;
-    struct fed_kernel_instance *instance = NULL;
-    assert_int_equal(table->pool_new(&context, &pool, &instance), FED_OK);
-    table->max_pool_forward(instance, x, y, argmax);
-    assert_true(isnan(y[19]));
-    assert_int_equal(argmax[19], at);
-    assert_true(isinf(y[0]));
-    assert_int_equal(argmax[0], 0);
-    table->instance_free(instance);
-  }
-}
-
-static void impossible_pools_are_refused(void **state) {
-  (void)state;
-  struct fed_kernel_instance *instance = NULL;
-  struct fed_pool pool =
-      pool_of(&(struct pool_case){1, 1, 1, 4, {2, 2}, {1, 1}, {2, 1}, {1, 0}, {1, 0}});
-  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
-  assert_non_null(
-      strstr(fed_error_last()->message, "height: pooling window 0 lies in the padding"));
-  pool = pool_of(&pool_cases[1]);
-  pool.out_height++;
-  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
-  pool = pool_of(&pool_cases[1]);
-  pool.channels = 0;
-  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_SHAPE);
-  pool = (struct fed_pool){1, 1, 65536, 65536, 65536, 65536, 1, 1, {1, 1}, {1, 1}, {0}, {0}};
-  assert_int_equal(oracle->pool_new(&context, &pool, &instance), FED_E_RANGE);
-  assert_null(instance);
-}
-
 /* ---- the tables ---- */
 
 static void check_table(const struct fed_kernel_table *table) {
@@ -531,26 +351,11 @@ static void check_table(const struct fed_kernel_table *table) {
   check_gemm_ignores_c(table);
   check_convs(table);
   check_conv_without_dx(table);
-  check_pools(table);
-  check_pool_keeps_nan(table);
 }
 
 static void float_reference_keeps_the_contract(void **state) {
   (void)state;
   check_table(&fed__kernels_reference_f32);
-}
-
-/* oneDNN's table, or NULL after saying why there is none. Another failure than a missing library
- * fails the test. */
-static const struct fed_kernel_table *find_onednn(void) {
-  const struct fed_kernel_table *table = NULL;
-  if (fed__kernels_onednn(&table) == FED_OK) return table;
-  assert_int_equal(fed_error_last()->code, FED_E_UNSUPPORTED);
-  assert_non_null(strstr(fed_error_last()->message, "libdnnl2"));
-  if (!strstr(fed_error_last()->message, "cannot open shared object file"))
-    fail_msg("%s", fed_error_last()->message);
-  print_message("oneDNN is not installed: %s\n", fed_error_last()->message);
-  return NULL;
 }
 
 static void onednn_keeps_the_contract(void **state) {
@@ -664,24 +469,17 @@ static void the_library_is_mapped_on_first_use(void **state) {
   assert_true(library_is_mapped());
 }
 
-static int set_up(void **state) {
-  (void)state;
-  fed_context_init(&context);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_library_is_mapped_on_first_use),
       cmocka_unit_test(conv_equals_the_onnx_example),
       cmocka_unit_test(conv_gradients_equal_differences),
       cmocka_unit_test(contradictory_convs_are_refused),
-      cmocka_unit_test(impossible_pools_are_refused),
       cmocka_unit_test(float_reference_keeps_the_contract),
       cmocka_unit_test(onednn_keeps_the_contract),
       cmocka_unit_test(onednn_threads_agree),
       cmocka_unit_test(failing_allocations_are_reported),
       cmocka_unit_test(choice_follows_the_wish),
   };
-  return cmocka_run_group_tests(tests, set_up, NULL);
+  return cmocka_run_group_tests(tests, init_context, NULL);
 }
