@@ -31,8 +31,10 @@ set_target_properties(fed fed-static PROPERTIES OUTPUT_NAME fed LINKER_LANGUAGE 
 set_target_properties(fed PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
                       LINK_DEPENDS ${FED_MAP})
 target_link_libraries(fed PRIVATE fed_settings ${library_packages})
-target_link_options(fed PRIVATE -Wl,--version-script=${FED_MAP} -Wl,--as-needed
-                    $<$<NOT:$<BOOL:${FED_SANITIZE}>>:-Wl,--no-undefined>)
+target_link_options(fed PRIVATE -Wl,--version-script=${FED_MAP} -Wl,--as-needed)
+if(NOT FED_SANITIZE) # the sanitizers' functions come with the program
+  target_link_options(fed PRIVATE -Wl,--no-undefined)
+endif()
 target_include_directories(fed INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 file(RELATIVE_PATH FED_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
