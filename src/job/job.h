@@ -18,7 +18,7 @@ struct fed__job {
   const struct fed_context *context;
   uint32_t version;  /* of the job file's schema: 1 */
   char *name;        /* letters, digits, '-', '_' and '.', at most 64 */
-  char *description; /* for people */
+  char *description; /* for people; may be empty */
   uint64_t seed;     /* of every random choice in the run */
 
   struct {
@@ -27,7 +27,8 @@ struct fed__job {
   } model;
 
   struct {
-    char *name;                        /* of the data set at the agent, as its policy names it */
+    char *name; /* of the data set at the agent, as its policy names it; NULL: the job needs none,
+                   and the schema is empty */
     struct fed__dataset_schema schema; /* files, columns, types; strings owned by the job */
     double holdout;                    /* the part of each agent's rows kept for evaluation */
     uint64_t examples_min;             /* an agent with fewer is not eligible */
@@ -70,7 +71,7 @@ struct fed__job {
     uint32_t every;    /* evaluate the global model every so many rounds; 0: never */
     int federated;     /* on the agents' held-out rows */
     char *test_folder; /* a server test set (same schema), relative to the job file; NULL: none */
-    char *test_inputs, *test_target; /* its files */
+    char *test_inputs, *test_target; /* its files; NULL: named as in the schema */
   } evaluate;
 
   struct {
@@ -82,9 +83,11 @@ struct fed__job {
 
 #define FED__JOB_BYTES_MAX ((size_t)1 << 20)
 
-/* Read and check a job file. `name` is what messages call it ("job.yaml"). Unknown or wrong keys
- * are refused with line, column and the nearest valid name: FED_E_SYNTAX, FED_E_MISSING,
- * FED_E_RANGE, FED_E_UNSUPPORTED; impossible combinations with FED_E_INPUT. */
+/* Read and check a job file. `name` is what messages call it ("job.yaml"); they give line and
+ * column, what was expected and what was found. FED_E_SYNTAX, FED_E_TOO_LARGE, FED_E_EMPTY;
+ * unknown keys FED_E_INPUT with the nearest valid name; FED_E_DUPLICATE, FED_E_MISSING, FED_E_TYPE,
+ * FED_E_RANGE, FED_E_UNSUPPORTED (not one of the words); impossible combinations FED_E_INPUT. On
+ * failure nothing is left to clear. */
 FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
                             struct fed_slice yaml, struct fed__job *job);
 void fed__job_clear(struct fed__job *job);
@@ -121,7 +124,7 @@ struct fed__policy {
   double cpu_s_max;              /* a round */
   double train_s_max;            /* wall clock of a round */
   uint64_t download_bytes_max, upload_bytes_max; /* a message */
-  uint32_t threads_max;
+  uint32_t threads_max;                          /* 0: as many as there are processors */
   uint32_t hour_from, hour_to; /* train only between these local hours; equal: always */
 };
 

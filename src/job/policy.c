@@ -12,8 +12,8 @@ static int check_plans(const struct fed__policy *policy, const struct fed__yaml 
     if (strlen(plan) == 64 && plan[strspn(plan, "0123456789abcdef")] == '\0') continue;
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "allow.plans"), FED_E_INPUT,
                            "'allow.plans[%zu]' must be a SHA-256 hash, 64 hex digits in lower "
-                           "case, found '%.70s'",
-                           i, plan);
+                           "case, found '%.*s'",
+                           i, fed__yaml_shorten(plan), plan);
   }
   return FED_OK;
 }

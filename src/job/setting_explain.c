@@ -97,14 +97,18 @@ static int print_texts(const struct line *line, struct fed_buffer *out) {
   return fed_buffer_print(out, "]");
 }
 
+/* Texts of one slot stand in a list of their own. */
 static int print_categories(const struct line *line, struct fed_buffer *out) {
   size_t count;
-  const struct fed__category *categories =
+  const struct fed__category *all =
       (const struct fed__category *)(const void *)items_at(line->setting, line->base, &count);
   FED_TRY(fed_buffer_print(out, "["));
-  for (size_t i = 0; i < count; i++)
-    FED_TRY(
-        fed_buffer_print(out, "%s%s: %u", i ? ", " : "", categories[i].text, categories[i].slot));
+  for (size_t i = 0; i < count; i++) {
+    const int opens = i == 0 || all[i - 1].slot != all[i].slot;
+    const int closes = i + 1 == count || all[i + 1].slot != all[i].slot;
+    FED_TRY(fed_buffer_print(out, "%s%s\"%s\"%s", i ? ", " : "", opens && !closes ? "[" : "",
+                             all[i].text, closes && !opens ? "]" : ""));
+  }
   return fed_buffer_print(out, "]");
 }
 

@@ -37,19 +37,19 @@ static int raise_unknown(const struct reader *reader, const struct fed__setting 
   size_t count = 0;
   for (; settings[count].key && count < KEYS_MAX; count++) names[count] = settings[count].key;
   const char *nearest = fed__setting_nearest(key, names, count);
-  const char *where = *path ? path : "the file";
+  const char *quote = *path ? "'" : "", *where = *path ? path : "the file";
+  const int length = fed__yaml_shorten(key);
   if (nearest)
     return FED__YAML_RAISE_KEY(reader->yaml, node, FED_E_INPUT,
-                               "unknown key '%.40s' in '%s'; did you mean '%s'?", key, where,
-                               nearest);
+                               "unknown key '%.*s' in %s%s%s; did you mean '%s'?", length, key,
+                               quote, where, quote, nearest);
   struct fed_buffer all;
   fed_buffer_init(&all, reader->context, 4096);
-  int code = list_names(names, count, &all);
-  const char *text = code == FED_OK ? fed_buffer_text(&all) : NULL;
-  code = text ? FED__YAML_RAISE_KEY(reader->yaml, node, FED_E_INPUT,
-                                    "unknown key '%.40s' in '%s'; the keys here are %s", key, where,
-                                    text)
-              : FED_E_MEMORY;
+  const char *text = list_names(names, count, &all) == FED_OK ? fed_buffer_text(&all) : NULL;
+  const int code = text ? FED__YAML_RAISE_KEY(reader->yaml, node, FED_E_INPUT,
+                                              "unknown key '%.*s' in %s%s%s; the keys here are %s",
+                                              length, key, quote, where, quote, text)
+                        : FED_E_MEMORY;
   fed_buffer_clear(&all);
   return code;
 }
@@ -74,7 +74,7 @@ static int check_keys(const struct reader *reader, const struct fed__setting *se
 static int raise_with(const struct reader *reader, const struct fed__setting *setting,
                       const struct fed__yaml_node *node, const char *path, int code,
                       const char *expected) {
-  char found[64];
+  char found[96];
   fed__yaml_describe(reader->yaml, node, found, sizeof found);
   const char *nearest = NULL;
   if (setting->type == FED__SETTING_WORD && node->kind == FED__YAML_SCALAR) {
@@ -269,10 +269,10 @@ static int fill_defaults(const struct reader *reader, const struct fed__setting 
 
 static int read_section(const struct reader *reader, const struct fed__setting *settings,
                         const struct fed__yaml_node *node, const char *path, void *base) {
-  char inner_path[KEY_PATH_MAX], found[64];
+  char inner_path[KEY_PATH_MAX], found[96];
   if (node->kind != FED__YAML_MAP)
-    return FED__YAML_RAISE(reader->yaml, node, FED_E_TYPE, "'%s' must be a map, found %s",
-                           *path ? path : "the file",
+    return FED__YAML_RAISE(reader->yaml, node, FED_E_TYPE, "%s%s%s must be a map, found %s",
+                           *path ? "'" : "", *path ? path : "the file", *path ? "'" : "",
                            fed__yaml_describe(reader->yaml, node, found, sizeof found));
   FED_TRY(check_keys(reader, settings, node, path));
   for (; settings->key; settings++) {

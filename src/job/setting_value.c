@@ -346,10 +346,11 @@ int fed__setting_expected(const struct fed__setting *setting, struct fed_buffer 
   case FED__SETTING_NUMBER:
     return expect_range(setting, "a number", out);
   case FED__SETTING_POWER:
-    return fed_buffer_print(out, "a power of two such as 2^-13 or 0.125");
+    return fed_buffer_print(out, "a power of two such as 2^-13 or 0.125, from 2^%d to 2^%d",
+                            ilogb(setting->minimum), ilogb(setting->maximum));
   case FED__SETTING_DURATION:
-    return fed_buffer_print(out, "a duration%s such as 500 ms, 60 s, 5 min or 2 h",
-                            setting->above ? " above zero" : "");
+    return fed_buffer_print(out, "a duration such as 500 ms, 60 s or 5 min, %s0 to %.0f h",
+                            setting->above ? "above " : "from ", setting->maximum / 3600);
   case FED__SETTING_SIZE:
     return fed_buffer_print(out, "a size such as 512 KiB, 64 MiB or 2 GiB");
   case FED__SETTING_HOURS:

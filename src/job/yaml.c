@@ -18,22 +18,21 @@ struct open {
   size_t key;
 };
 
+struct place {
+  uint32_t line, column;
+};
+
 struct builder {
   struct fed__yaml *yaml;
   struct open stack[FED__YAML_DEPTH_MAX];
   size_t depth;
   int documents;
+  struct place here; /* of the event at hand; empty values have none and keep the one before */
 };
 
-struct place {
-  uint32_t line, column;
-};
-
-#define RAISE_HERE(builder, place, code, ...)                                                      \
-  raise_here((builder)->yaml->name, place, code, __VA_ARGS__)
-
-static int raise_here(const char *name, struct place place, int code, const char *what) {
-  return FED_RAISE(code, "%s:%u:%u: %s", name, place.line, place.column, what);
+static int raise_here(const struct builder *builder, int code, const char *what) {
+  return FED_RAISE(code, "%s:%u:%u: %s", builder->yaml->name, builder->here.line,
+                   builder->here.column, what);
 }
 
 static struct fed__yaml_node *node_at(const struct fed__yaml *yaml, uint32_t number) {
@@ -44,10 +43,9 @@ static uint32_t node_count(const struct fed__yaml *yaml) {
   return (uint32_t)(yaml->nodes.size / sizeof(struct fed__yaml_node));
 }
 
-static struct place place_of(struct fy_event *event) {
+static void move_here(struct builder *builder, struct fy_event *event) {
   const struct fy_mark *mark = fy_event_start_mark(event);
-  return mark ? (struct place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1}
-              : (struct place){1, 1};
+  if (mark) builder->here = (struct place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
 }
 
 static int keep_text(struct builder *builder, struct fy_event *event, size_t *offset) {
@@ -55,7 +53,7 @@ static int keep_text(struct builder *builder, struct fy_event *event, size_t *of
   const char *text = event->scalar.value ? fy_token_get_text(event->scalar.value, &length) : "";
   if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not get a text");
   if (memchr(text, '\0', length))
-    return RAISE_HERE(builder, place_of(event), FED_E_SYNTAX, "a text contains a zero byte");
+    return raise_here(builder, FED_E_SYNTAX, "a text contains a zero byte");
   struct fed_buffer *texts = &builder->yaml->texts;
   *offset = texts->size;
   FED_TRY(fed_buffer_append(texts, text, length));
@@ -83,7 +81,7 @@ static void link_child(struct builder *builder, uint32_t number) {
 static int add_node(struct builder *builder, const struct fed__yaml_node *node) {
   const uint32_t number = node_count(builder->yaml);
   if (number >= FED__YAML_NODES_MAX)
-    return RAISE_HERE(builder, ((struct place){node->line, node->column}), FED_E_TOO_LARGE,
+    return raise_here(builder, FED_E_TOO_LARGE,
                       "too many values in one file: at most 65536 are read");
   FED_TRY(fed_buffer_append(&builder->yaml->nodes, node, sizeof *node));
   link_child(builder, number);
@@ -97,52 +95,50 @@ static int awaits_key(const struct builder *builder) {
 }
 
 static int on_scalar(struct builder *builder, struct fy_event *event) {
-  const struct place place = place_of(event);
   size_t text = 0;
   FED_TRY(keep_text(builder, event, &text));
   if (awaits_key(builder)) {
     struct open *open = &builder->stack[builder->depth - 1];
-    *open = (struct open){open->node, open->last, 1, place.line, place.column, text};
+    *open =
+        (struct open){open->node, open->last, 1, builder->here.line, builder->here.column, text};
     return FED_OK;
   }
   const struct fed__yaml_node node = {
       .kind = FED__YAML_SCALAR,
       .quoted = fy_token_scalar_style(event->scalar.value) != FYSS_PLAIN,
-      .line = place.line,
-      .column = place.column,
+      .line = builder->here.line,
+      .column = builder->here.column,
       .text = text,
   };
   return add_node(builder, &node);
 }
 
-static int on_start(struct builder *builder, struct fy_event *event, enum fed__yaml_kind kind) {
-  const struct place place = place_of(event);
+static int on_start(struct builder *builder, enum fed__yaml_kind kind) {
   if (awaits_key(builder))
-    return RAISE_HERE(builder, place, FED_E_SYNTAX,
-                      "a key must be a plain word, not a map or list");
+    return raise_here(builder, FED_E_SYNTAX, "a key must be a plain word, not a map or list");
   if (builder->depth == FED__YAML_DEPTH_MAX)
-    return RAISE_HERE(builder, place, FED_E_TOO_LARGE,
-                      "nested too deeply: at most 16 levels are read");
-  const struct fed__yaml_node node = {.kind = kind, .line = place.line, .column = place.column};
+    return raise_here(builder, FED_E_TOO_LARGE, "nested too deeply: at most 16 levels are read");
+  const struct fed__yaml_node node = {
+      .kind = kind, .line = builder->here.line, .column = builder->here.column};
   const uint32_t number = node_count(builder->yaml);
   FED_TRY(add_node(builder, &node));
   builder->stack[builder->depth++] = (struct open){.node = number};
   return FED_OK;
 }
 
-static int on_document(struct builder *builder, struct fy_event *event) {
+static int on_document(struct builder *builder) {
   if (builder->documents++ == 0) return FED_OK;
-  return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
-                    "a second document begins here ('---'); a file holds exactly one");
+  return raise_here(builder, FED_E_UNSUPPORTED,
+                    "a second document follows (after '---' or '...'); a file holds exactly one");
 }
 
 static int refuse_decoration(struct builder *builder, struct fy_event *event) {
   struct fy_token *anchor = fy_event_get_anchor_token(event), *tag = fy_event_get_tag_token(event);
   if (anchor)
-    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+    return raise_here(builder, FED_E_UNSUPPORTED,
                       "anchors ('&name') are not supported; write the value out");
   if (tag)
-    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+    return raise_here(builder, FED_E_UNSUPPORTED,
                       "tags ('!name') are not supported; leave the tag out");
   return FED_OK;
 }
@@ -150,19 +146,19 @@ static int refuse_decoration(struct builder *builder, struct fy_event *event) {
 static int on_event(struct builder *builder, struct fy_event *event) {
   switch (event->type) {
   case FYET_DOCUMENT_START:
-    return on_document(builder, event);
+    return on_document(builder);
   case FYET_ALIAS:
-    return RAISE_HERE(builder, place_of(event), FED_E_UNSUPPORTED,
+    return raise_here(builder, FED_E_UNSUPPORTED,
                       "aliases ('*name') are not supported; write the value out");
   case FYET_SCALAR:
     FED_TRY(refuse_decoration(builder, event));
     return on_scalar(builder, event);
   case FYET_MAPPING_START:
     FED_TRY(refuse_decoration(builder, event));
-    return on_start(builder, event, FED__YAML_MAP);
+    return on_start(builder, FED__YAML_MAP);
   case FYET_SEQUENCE_START:
     FED_TRY(refuse_decoration(builder, event));
-    return on_start(builder, event, FED__YAML_LIST);
+    return on_start(builder, FED__YAML_LIST);
   case FYET_MAPPING_END:
   case FYET_SEQUENCE_END:
     builder->depth--;
@@ -188,6 +184,7 @@ static int read_events(struct builder *builder, struct fy_parser *parser, struct
       return fy_diag_got_error(diag) || fy_parser_get_stream_error(parser)
                  ? raise_syntax(builder, diag)
                  : FED_OK;
+    move_here(builder, event);
     const int code = on_event(builder, event);
     fy_parser_event_free(parser, event);
     if (code != FED_OK) return code;
@@ -206,6 +203,42 @@ static int read_with(struct builder *builder, struct fed_slice bytes, struct fy_
   return code;
 }
 
+/* The bytes of the character that begins here, or 0 if it is not UTF-8 (RFC 3629). */
+static size_t character_length(const uint8_t *bytes, size_t size) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  const size_t length = bytes[0] < 0x80             ? 1
+                        : (bytes[0] & 0xe0) == 0xc0 ? 2
+                        : (bytes[0] & 0xf0) == 0xe0 ? 3
+                        : (bytes[0] & 0xf8) == 0xf0 ? 4
+                                                    : 0;
+  if (length == 1 || length == 0 || length > size) return length > size ? 0 : length;
+  uint32_t code = bytes[0] & (0x7fu >> length);
+  for (size_t i = 1; i < length; i++) {
+    if ((bytes[i] & 0xc0) != 0x80) return 0;
+    code = code << 6 | (bytes[i] & 0x3f);
+  }
+  return code < least[length] || code > 0x10ffff || (code >> 11) == 0x1b ? 0 : length;
+}
+
+/* libfyaml lets some broken characters pass, and messages are to be UTF-8. */
+static int check_utf8(const char *name, struct fed_slice bytes) {
+  struct place place = {1, 1};
+  for (size_t i = 0, length; i < bytes.size; i += length) {
+    length = character_length(bytes.data + i, bytes.size - i);
+    if (!length || !bytes.data[i])
+      return FED_RAISE(FED_E_SYNTAX, "%s:%u:%u: expected text in UTF-8, found the byte 0x%02x",
+                       name, place.line, place.column, bytes.data[i]);
+    place.column++;
+    if (bytes.data[i] == '\n') place = (struct place){place.line + 1, 1};
+  }
+  return FED_OK;
+}
+
+/* Without this libfyaml writes to stderr what it cannot put in its list of errors. */
+static void drop_output(struct fy_diag *diag, void *user, const char *text, size_t size) {
+  (void)diag, (void)user, (void)text, (void)size;
+}
+
 static int check_size(const char *name, struct fed_slice bytes) {
   if (bytes.size > FED__YAML_BYTES_MAX)
     return FED_RAISE(FED_E_TOO_LARGE, "%s: %zu bytes; a settings file has at most %zu", name,
@@ -215,8 +248,13 @@ static int check_size(const char *name, struct fed_slice bytes) {
 
 static int build(struct fed__yaml *yaml, struct fed_slice bytes) {
   FED_TRY(check_size(yaml->name, bytes));
-  struct builder builder = {.yaml = yaml};
-  struct fy_diag *diag = fy_diag_create(NULL);
+  FED_TRY(check_utf8(yaml->name, bytes));
+  struct builder builder = {.yaml = yaml, .here = {1, 1}};
+  struct fy_diag_cfg quiet;
+  fy_diag_cfg_default(&quiet);
+  quiet.fp = NULL;
+  quiet.output_fn = drop_output;
+  struct fy_diag *diag = fy_diag_create(&quiet);
   if (!diag) return FED_RAISE(FED_E_MEMORY, "out of memory: libfyaml could not start");
   fy_diag_set_collect_errors(diag, true);
   const int code = read_with(&builder, bytes, diag);
@@ -298,15 +336,25 @@ int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_no
   return !*text || !strcmp(text, "~") || !strcmp(text, "null");
 }
 
+int fed__yaml_shorten(const char *text) {
+  size_t length = strlen(text);
+  if (length <= 40) return (int)length;
+  for (length = 40; ((uint8_t)text[length] & 0xc0) == 0x80; length--) continue;
+  return (int)length;
+}
+
 const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
                                char *text, size_t size) {
-  static const char *const kinds[] = {"nothing", "a map", "a list"};
-  const int is_value = node->kind == FED__YAML_SCALAR && !fed__yaml_is_nothing(yaml, node);
-  const char *value = is_value ? fed__yaml_text(yaml, node) : "";
-  if (is_value) {
-    snprintf(text, size, "'%.40s%s'", value, strlen(value) > 40 ? "…" : "");
-  } else {
-    snprintf(text, size, "%s", kinds[node->kind]);
+  if (node->kind != FED__YAML_SCALAR || fed__yaml_is_nothing(yaml, node)) {
+    snprintf(text, size, "%s",
+             node->kind == FED__YAML_MAP    ? "a map"
+             : node->kind == FED__YAML_LIST ? "a list"
+                                            : "nothing");
+    return text;
   }
+  const char *value = fed__yaml_text(yaml, node);
+  const int length = fed__yaml_shorten(value);
+  snprintf(text, size, "%s'%.*s%s'", node->quoted ? "the quoted text " : "", length, value,
+           value[length] ? "…" : "");
   return text;
 }

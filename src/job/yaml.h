@@ -55,10 +55,13 @@ const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
  * one around it. Never NULL: for messages about settings that were left at their default. */
 const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path);
 
-/* "a map", "a list", "nothing" or the scalar in quotes, cut short; into `text`, which it returns.
+/* "a map", "a list", "nothing" or the scalar itself, cut short; into `text`, which it returns.
  */
 const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
                                char *text, size_t size);
+
+/* The length of a text for a message: at most 40 bytes, cut between two characters. */
+int fed__yaml_shorten(const char *text);
 
 /* Is it an empty value, "null" or "~"? */
 int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_node *node);
