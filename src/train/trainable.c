@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trainable.c: which initializers train. Exporters store constants as float initializers, too,
+ * and a name tells nothing; so the metadata entry "fed.trainable" decides, or else the slot that
+ * an initializer feeds: directly, or through operators that only rearrange it.
+ */
+#include "base/memory.h"
+#include "base/raise.h"
+#include "train/operator.h"
+
+#define METADATA_KEY "fed.trainable"
+
+struct choice {
+  struct fed_model *model;
+  char *slot; /* per value: feeds a slot that trains, through rearranging operators */
+};
+
+static int is_candidate(const struct fed__value *value) {
+  return value->initializer && value->initializer->dtype == FED_F32 &&
+         fed_tensor_elements(value->initializer) > 0;
+}
+
+/* From the last node to the first, so that a slot is known before the nodes that feed it. */
+static void mark_slots(struct choice *choice) {
+  const struct fed_model *model = choice->model;
+  for (uint32_t i = model->node_count; i-- > 0;) {
+    const struct fed__node *node = &model->nodes[i];
+    for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
+      if (node->inputs[j] == FED__NONE) continue;
+      const struct fed__value *value = &model->values[node->inputs[j]];
+      const int passes = j < 32 && (node->operator->passes>> j & 1);
+      const struct fed_shape *shape = is_candidate(value) ? &value->initializer->shape : NULL;
+      if ((passes && choice->slot[node->outputs[0]]) ||
+          (node->operator->trains && node->operator->trains(j, shape)))
+        choice->slot[node->inputs[j]] = 1;
+    }
+  }
+}
+
+static struct fed_slice find_metadata(const struct fed_model *model) {
+  for (size_t i = 0; i < model->message->n_metadata_props; i++) {
+    const Onnx__StringStringEntryProto *entry = model->message->metadata_props[i];
+    if (entry->key && entry->value && strcmp(entry->key, METADATA_KEY) == 0)
+      return fed_slice_of_text(entry->value);
+  }
+  return fed_slice_of(NULL, 0);
+}
+
+static int mark_name(struct choice *choice, struct fed_slice name) {
+  const struct fed_model *model = choice->model;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    const struct fed__value *value = &model->values[i];
+    if (strlen(value->name) != name.size || memcmp(value->name, name.data, name.size) != 0)
+      continue;
+    if (!is_candidate(value)) break;
+    choice->slot[i] = 1;
+    return FED_OK;
+  }
+  return FED_RAISE(FED_E_MISSING, "metadata '%s' names '%.*s', which is not a float32 initializer",
+                   METADATA_KEY, (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
+}
+
+static int mark_listed(struct choice *choice, struct fed_slice list) {
+  while (list.size) {
+    const uint8_t *comma = memchr(list.data, ',', list.size);
+    const size_t length = comma ? (size_t)(comma - list.data) : list.size;
+    FED_TRY(mark_name(choice, fed_slice_of(list.data, length)));
+    const size_t used = length + (comma ? 1 : 0);
+    list = fed_slice_of(list.data + used, list.size - used);
+  }
+  return FED_OK;
+}
+
+/* The set's own copy of the values replaces the message's, which is given back. */
+static int move_content(struct fed_model *model, const struct fed_tensor *chosen, size_t count) {
+  FED_TRY(fed_params_init(&model->params, model->context, chosen, count));
+  for (size_t i = 0; i < count; i++)
+    memcpy(model->params.tensors[i].data, chosen[i].data, fed_tensor_bytes(&chosen[i]));
+  ProtobufCAllocator *allocator = &model->memory.allocator;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    const struct fed__value *value = &model->values[i];
+    if (value->parameter == FED__NONE) continue;
+    /* Initializers are the first values, in the message's order. */
+    Onnx__TensorProto *message = model->message->graph->initializer[i];
+    allocator->free(allocator->allocator_data, message->raw_data.data);
+    allocator->free(allocator->allocator_data, message->float_data);
+    message->raw_data = (ProtobufCBinaryData){0, NULL};
+    message->float_data = NULL;
+    message->n_float_data = 0;
+    model->initializers[i].data = model->params.tensors[value->parameter].data;
+  }
+  return FED_OK;
+}
+
+static int collect(struct choice *choice) {
+  struct fed_model *model = choice->model;
+  struct fed_tensor *chosen = fed__zalloc(model->context, model->value_count, sizeof *chosen);
+  if (!chosen) return FED_E_MEMORY;
+  size_t count = 0;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    if (!choice->slot[i] || !is_candidate(&model->values[i])) continue;
+    model->values[i].parameter = (int32_t)count;
+    chosen[count++] = *model->values[i].initializer;
+  }
+  int code = move_content(model, chosen, count);
+  fed__free(model->context, chosen);
+  return code;
+}
+
+int fed__trainable_choose(struct fed_model *model) {
+  const struct fed_slice listed = find_metadata(model);
+  struct choice choice = {model, fed__zalloc(model->context, model->value_count, 1)};
+  if (!choice.slot) return FED_E_MEMORY;
+  int code = FED_OK;
+  if (listed.size)
+    code = mark_listed(&choice, listed);
+  else
+    mark_slots(&choice);
+  if (code == FED_OK) code = collect(&choice);
+  fed__free(model->context, choice.slot);
+  return code;
+}
