@@ -59,14 +59,18 @@ static int write_all(int fd, const char *path, struct fed_slice bytes) {
   return FED_OK;
 }
 
+int fed__folder_sync(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return raise_errno("open the folder", path);
+  int code = fsync(fd) == 0 ? FED_OK : raise_errno("sync the folder", path);
+  close(fd);
+  return code;
+}
+
 static int sync_folder_of(const char *path) {
   char copy[FED__PATH_MAX];
   snprintf(copy, sizeof copy, "%s", path);
-  int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return raise_errno("open the folder of", path);
-  int code = fsync(fd) == 0 ? FED_OK : raise_errno("sync the folder of", path);
-  close(fd);
-  return code;
+  return fed__folder_sync(dirname(copy));
 }
 
 static int write_temporary(const char *path, struct fed_slice bytes, enum fed__file_access access,

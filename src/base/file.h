@@ -25,6 +25,9 @@ FED_MUST int fed__file_write_quick(const char *path, struct fed_slice bytes,
 /* Make a folder and its parents; a new one gets mode 0700. Fine if it exists. */
 FED_MUST int fed__folder_make(const char *path);
 
+/* Make the names in a folder (files made, renamed, removed) survive a power cut. */
+FED_MUST int fed__folder_sync(const char *path);
+
 /* Remove a folder with everything in it. Fine if it does not exist. */
 FED_MUST int fed__folder_remove(const char *path);
 

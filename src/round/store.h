@@ -76,7 +76,8 @@ struct fed__round_record {
 
 struct fed__store; /* an implementation's own */
 
-/* Visitors return non-zero to stop the listing; the listing then returns FED_OK. */
+/* Visitors return non-zero to stop the listing; the listing then returns FED_OK. They must not
+ * change the store. What they are given is valid until they return. */
 typedef int fed__client_visit_fn(void *data, const struct fed__client_record *record);
 typedef int fed__token_visit_fn(void *data, const struct fed__token_record *record);
 typedef int fed__job_visit_fn(void *data, const struct fed__job_record *record);
@@ -88,6 +89,9 @@ struct fed__store_ops {
   const char *name;
   void (*close)(struct fed__store *store);
 
+  /* A change made without begin is a transaction of its own, durable when the call returns. A call
+   * that fails changes nothing; when the disk fails inside a transaction, all its later calls fail
+   * too, until rollback. */
   FED_MUST int (*begin)(struct fed__store *store);
   FED_MUST int (*commit)(struct fed__store *store, int durable);
   void (*rollback)(struct fed__store *store); /* also ends a transaction whose commit failed */
@@ -108,7 +112,7 @@ struct fed__store_ops {
   FED_MUST int (*client_list)(struct fed__store *store, fed__client_visit_fn *visit, void *data);
 
   /* Tokens. use: marks it used, once: FED_E_TOKEN if unknown, used before (saying when) or
-   * expired at now_ms. */
+   * expired at now_ms (which must be above 0). */
   FED_MUST int (*token_put)(struct fed__store *store, const struct fed__token_record *record);
   FED_MUST int (*token_use)(struct fed__store *store, const struct fed__digest *secret_hash,
                             int64_t now_ms, struct fed__token_record *record);
@@ -120,7 +124,8 @@ struct fed__store_ops {
                            struct fed__job_record *record);
   FED_MUST int (*job_list)(struct fed__store *store, fed__job_visit_fn *visit, void *data);
 
-  /* Rounds. put inserts or replaces by (job, round, attempt); `cohort` NULL keeps what is there.
+  /* Rounds. put inserts or replaces by (job, round, attempt); `cohort` NULL keeps what is there;
+   * FED_E_NOT_FOUND when there is no such job. list: oldest first.
    * The cohort is a JSON array of client names. find_open: the attempt of a job that is open, if
    * any, with its cohort appended to `cohort`; FED_E_NOT_FOUND. */
   FED_MUST int (*round_put)(struct fed__store *store, const struct fed__round_record *record,
