@@ -20,6 +20,8 @@ struct fed__http_client_options {
   uint64_t bytes_per_s_max;                      /* 0: no limit, each way */
 };
 
+/* FED_E_INPUT for a URL that is not https://host[:port], FED_E_CERTIFICATE, FED_E_MEMORY. Nothing
+ * is sent yet. The options are copied. */
 FED_MUST int fed__http_client_new(const struct fed_context *context,
                                   const struct fed__http_client_options *options,
                                   struct fed__http_client **client);
@@ -29,9 +31,9 @@ struct fed__http_request {
   const char *method, *path;
   const char *const *fields; /* "Name: value", NULL-terminated; NULL: none */
   struct fed_slice body;
-  int64_t timeout_ms; /* of the whole call; 0: only the stall timeout */
+  int64_t timeout_ms; /* of the whole call; 0: only the stall timeout, which else does not count */
   size_t answer_bytes_max;
-  /* Called about four times a second while the call runs; non-zero breaks it off with
+  /* Called at least four times a second while the call runs; non-zero breaks it off with
    * FED_E_BUSY. May be NULL. */
   int (*interrupt)(void *data);
   void *interrupt_data;
@@ -45,9 +47,10 @@ struct fed__http_reply {
   int64_t retry_after_s; /* -1: not given */
 };
 
-/* One call. FED_E_NETWORK, FED_E_TIMEOUT, FED_E_CERTIFICATE (the server's was refused),
- * FED_E_TOO_LARGE. A status of 400 or above becomes the error that the Failure body names, with
- * its message; `reply` is filled then too. */
+/* One call. FED_E_NETWORK, FED_E_TIMEOUT, FED_E_CERTIFICATE or FED_E_EXPIRED (the server's was
+ * refused), FED_E_TOO_LARGE. A status of 400 or above becomes the error that the Failure body
+ * names, with its message, or without such a body one that follows from the status; `reply` is
+ * filled then too. Redirects are not followed: FED_E_PROTOCOL. */
 FED_MUST int fed__http_call(struct fed__http_client *client,
                             const struct fed__http_request *request, struct fed__http_reply *reply,
                             struct fed_buffer *body);

@@ -7,6 +7,9 @@
  *
  * Order of calls for one exchange: headers → chunk… → complete → gone. All calls of one exchange
  * come from one thread at a time; calls of different exchanges may come at the same time.
+ *
+ * An exchange that waits for its answer costs no thread and does not time out: whoever keeps it
+ * must answer in the end. A client that goes away meanwhile is noticed when the answer is sent.
  */
 #ifndef FED_HTTP_SERVER_H
 #define FED_HTTP_SERVER_H
@@ -28,7 +31,8 @@ struct fed__http_handler {
   /* The body is complete: answer now, or keep the exchange and answer later. Not called when
    * `headers` answered. */
   void (*complete)(struct fed__http_handler *self, struct fed__http_exchange *exchange);
-  /* The exchange is over (answered, broken off, or the server stops): last call, always comes. */
+  /* The exchange is over (answered, broken off, or the server stops): the last call; it always
+   * comes if `headers` did. Whoever answers from other threads must by then have stopped. */
   void (*gone)(struct fed__http_handler *self, struct fed__http_exchange *exchange);
 };
 
@@ -38,12 +42,13 @@ struct fed__http_server_options {
   const char *certificate_pem, *key_pem; /* the server's */
   struct fed_slice ca_der;               /* client certificates must be signed by it */
   uint32_t threads;                      /* that serve connections; 0: one per core, at most 4 */
-  uint32_t connections_max, connections_per_address_max; /* 0: sensible defaults */
-  uint32_t idle_timeout_s;
+  uint32_t connections_max, connections_per_address_max; /* 0: 8192 and 1024 */
+  uint32_t idle_timeout_s;                               /* 0: 120 */
   struct fed__http_handler *handler;
 };
 
-/* FED_E_ADDRESS_IN_USE naming address, port and what to do; FED_E_CERTIFICATE; FED_E_MEMORY. */
+/* FED_E_ADDRESS_IN_USE naming address, port and what to do; FED_E_PERMISSION (ports below 1024);
+ * FED_E_INPUT (not an address); FED_E_CERTIFICATE; FED_E_MEMORY. */
 FED_MUST int fed__http_server_open(const struct fed_context *context,
                                    const struct fed__http_server_options *options,
                                    struct fed__http_server **server);
@@ -53,14 +58,15 @@ void fed__http_server_close(struct fed__http_server *server);
 
 /* The request. Texts live as long as the exchange. */
 const char *fed__http_method(const struct fed__http_exchange *exchange);
-const char *fed__http_path(const struct fed__http_exchange *exchange); /* without the query */
+/* Without the query. A path never holds a percent sign: escapes are refused. */
+const char *fed__http_path(const struct fed__http_exchange *exchange);
 const char *fed__http_query(const struct fed__http_exchange *exchange,
                             const char *name); /* or NULL */
 const char *fed__http_header(const struct fed__http_exchange *exchange,
                              const char *name); /* or NULL */
 /* Who asks: NULL without a client certificate. A certificate that does not verify (another CA,
- * expired, wrong use) never gets this far: 403 with a Failure body, and the handler is not called
- * but for the counter below. */
+ * expired, wrong use) never gets this far: 403 with a Failure body, and the handler is not
+ * called. Expiry is checked for each request, revocation is the handler's. */
 const struct fed__identity *fed__http_identity(const struct fed__http_exchange *exchange);
 struct fed_slice fed__http_body(const struct fed__http_exchange *exchange); /* in `complete` */
 void fed__http_set_data(struct fed__http_exchange *exchange, void *data);
@@ -79,22 +85,27 @@ struct fed__http_answer {
   const char *content_type;             /* NULL without body */
   const struct fed__http_field *fields; /* further headers, copied */
   size_t field_count;
-  struct fed_slice body; /* copied unless `path` or `shared` */
-  const char *path;      /* answer with this file (sendfile-like); Range requests are honoured */
+  struct fed_slice body; /* copied */
+  const char *path;      /* instead of `body`: this file, in pieces; with status 200 a Range of
+                          * the request is honoured (206, 416) */
 };
 
 /* Answer, from any thread, once; the second answer to one exchange is ignored. */
 void fed__http_answer(struct fed__http_exchange *exchange, const struct fed__http_answer *answer);
 
 /* Answer with the last failure of this thread: status by its class (usage, input 400; protocol
- * 409; crypto 403; io 500; busy 503 with Retry-After; resource 413 or 507; denied 403; internal
- * 500; NOT_FOUND 404; VERSION 426; STALE 410), body a Failure message (application/protobuf). */
+ * 409; crypto 403; io 500; busy 503 with Retry-After; resource 507; denied 403; internal 500) or
+ * by its code (TOO_LARGE, LIMIT 413; NOT_FOUND 404; EXISTS 409; VERSION 426; STALE 410), body a
+ * Failure message (application/protobuf). The message of a status of 500 or 507 stays here, in
+ * the log: it may name files. */
 void fed__http_answer_failure(struct fed__http_exchange *exchange, uint32_t come_back_ms);
 
 /* Counters since the start, for /metrics. */
 struct fed__http_counters {
-  uint64_t connections, requests, bytes_in, bytes_out;
-  uint64_t refused_certificates, refused_lengths, malformed;
+  uint64_t connections, requests;
+  uint64_t bytes_in, bytes_out; /* through the sockets */
+  uint64_t refused_certificates, refused_lengths;
+  uint64_t malformed; /* requests that broke the rules, connections that never sent a request */
 };
 void fed__http_server_counters(const struct fed__http_server *server,
                                struct fed__http_counters *counters);
