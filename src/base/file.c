@@ -14,24 +14,47 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READ_BYTES ((size_t)1 << 16)
+
 static int raise_errno(const char *what, const char *path) {
   const int error = errno;
   const int code = error == ENOENT   ? FED_E_NOT_FOUND
                    : error == EACCES ? FED_E_PERMISSION
                    : error == EEXIST ? FED_E_EXISTS
                    : error == ENOSPC ? FED_E_DISK
+                   : error == EDQUOT ? FED_E_DISK
                                      : FED_E_IO;
   return FED_RAISE(code, "cannot %s '%s': %s", what, path, strerror(error));
+}
+
+static size_t room_in(const struct fed_buffer *out) {
+  const size_t allowed = out->size_max - out->size;
+  const size_t room = out->capacity ? out->capacity - out->size - 1 : 0;
+  return room < allowed ? room : allowed;
+}
+
+/* Room to read into, or none where the file ends just when the buffer is full. */
+static int make_room(int fd, const char *path, struct fed_buffer *out) {
+  const size_t allowed = out->size_max - out->size;
+  char beyond;
+  if (room_in(out)) return FED_OK;
+  if (allowed) return fed_buffer_reserve(out, allowed < READ_BYTES ? allowed : READ_BYTES);
+  const ssize_t more = read(fd, &beyond, 1);
+  if (more < 0) return raise_errno("read", path);
+  return more == 0 ? fed_buffer_reserve(out, 0) : fed_buffer_reserve(out, 1);
 }
 
 static int read_all(int fd, const char *path, struct fed_buffer *out) {
   struct stat info;
   if (fstat(fd, &info) != 0) return raise_errno("look at", path);
   if (S_ISDIR(info.st_mode)) return FED_RAISE(FED_E_INPUT, "'%s' is a folder, not a file", path);
-  if (S_ISREG(info.st_mode)) FED_TRY(fed_buffer_reserve(out, (size_t)info.st_size));
+  if (S_ISREG(info.st_mode)) { /* one more where it fits: to see the end without growing again */
+    const size_t size = (size_t)info.st_size, allowed = out->size_max - out->size;
+    FED_TRY(fed_buffer_reserve(out, size < allowed ? size + 1 : size));
+  }
   for (;;) {
-    if (out->capacity - out->size <= 1) FED_TRY(fed_buffer_reserve(out, 1 << 16));
-    ssize_t got = read(fd, out->data + out->size, out->capacity - out->size - 1);
+    FED_TRY(make_room(fd, path, out));
+    ssize_t got = read(fd, out->data + out->size, room_in(out));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return raise_errno("read", path);
     if (got == 0) return FED_OK;
@@ -40,10 +63,12 @@ static int read_all(int fd, const char *path, struct fed_buffer *out) {
 }
 
 int fed__file_read(const char *path, struct fed_buffer *out) {
+  const size_t start = out->size;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return raise_errno("open", path);
   int code = read_all(fd, path, out);
   if (code == FED_E_TOO_LARGE) code = FED_WRAP("reading '%s'", path);
+  if (code != FED_OK) out->size = start;
   close(fd);
   return code;
 }

@@ -11,7 +11,7 @@
 enum fed__file_access { FED__FILE_PRIVATE = 0600, FED__FILE_SHARED = 0644 };
 
 /* Append the file's bytes to `out` (bounded by its size_max). FED_E_NOT_FOUND, FED_E_TOO_LARGE,
- * FED_E_IO name the path. */
+ * FED_E_IO name the path and leave `out` unchanged. */
 FED_MUST int fed__file_read(const char *path, struct fed_buffer *out);
 
 /* Write a temporary file beside `path`, fsync it, rename it over `path`, fsync the folder. */
