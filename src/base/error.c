@@ -66,8 +66,11 @@ int fed__wrap(const char *format, ...) {
   va_start(arguments, format);
   int length = vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
   va_end(arguments);
-  if (length >= 0 && (size_t)length < sizeof last_error.message)
-    snprintf(last_error.message + length, sizeof last_error.message - (size_t)length, ": %s",
-             inner);
+  if (length < 0 || (size_t)length + 3 > sizeof last_error.message) return last_error.code;
+  memcpy(last_error.message + length, ": ", 2);
+  const size_t room = sizeof last_error.message - (size_t)length - 3;
+  const size_t kept = strnlen(inner, room);
+  memcpy(last_error.message + length + 2, inner, kept);
+  last_error.message[(size_t)length + 2 + kept] = '\0';
   return last_error.code;
 }

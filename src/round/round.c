@@ -484,6 +484,11 @@ int fed__round_resume(struct fed__round *round, uint64_t number, uint32_t attemp
   return FED_OK;
 }
 
+void fed__round_resume_closing(struct fed__round *round, uint64_t number) {
+  round->round = number;
+  round->phase = FED__PHASE_CLOSING;
+}
+
 int64_t fed__round_next_ms(const struct fed__round *round) {
   switch (round->phase) {
   case FED__PHASE_GATHERING:

@@ -151,6 +151,10 @@ FED_MUST int fed__round_resume(struct fed__round *round, uint64_t number, uint32
                                const uint32_t *cohort, uint32_t cohort_count, int64_t now_ms,
                                struct fed__round_driver *driver);
 
+/* After a restart: round `number` is committed but was still being measured; the driver measures
+ * it again and sends MODEL. */
+void fed__round_resume_closing(struct fed__round *round, uint64_t number);
+
 /* Take one step. FED_E_ORDER for an event that makes no sense in this state (nothing changes). */
 FED_MUST int fed__round_step(struct fed__round *round, const struct fed__round_event *event,
                              struct fed__round_driver *driver);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run_model.c: what happens when a round closes: the sum becomes the mean update, the server's
+ * optimiser makes the next version, the version is stored and recorded, and, where the server
+ * has a test set, measured on a thread of its own.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/raise.h"
+#include "fed/safetensors.h"
+#include "server/server_state.h"
+
+#include <stdio.h>
+
+static double seconds_of_round(const struct fed__run *run) {
+  const struct fed_context *context = run->server->context;
+  return (double)(context->clock->monotonic_us(context->clock) - run->round_started_us) * 1e-6;
+}
+
+static json_t *sums_json(const struct fed__metric_sums *sums) {
+  if (!sums->example_count) return json_null();
+  const double count = (double)sums->example_count;
+  return json_pack("{s:I, s:f, s:f}", "examples", (json_int_t)sums->example_count, "loss",
+                   (double)sums->loss_units * 0x1p-20 / count, "accuracy",
+                   (double)sums->correct_count / count);
+}
+
+static void record_close(struct fed__run *run, const char *type, const char *parameters) {
+  fed__server_event(run->server, run->record.id, type,
+                    "s:I, s:i, s:i, s:i, s:o, s:o, s:f, s:I, s:I, s:s?", "round",
+                    (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "cohort",
+                    (int)run->round.cohort_count, "reported", (int)run->round.reported_count,
+                    "train", sums_json(&run->train), "evaluate", sums_json(&run->evaluate),
+                    "seconds", seconds_of_round(run), "bytes_up", (json_int_t)run->bytes_up,
+                    "bytes_down", (json_int_t)run->bytes_down, "parameters", parameters);
+}
+
+/* ---- the new version ------------------------------------------------------------------------ */
+
+static int make_next(struct fed__run *run, struct fed_params *next) {
+  const struct fed_context *context = run->server->context;
+  const size_t count = run->plan.shape.element_count;
+  const int64_t *sum;
+  uint64_t weight_sum;
+  FED_TRY(run->plan.rule->finish(run->aggregate, &sum, &weight_sum));
+  float *mean = fed__alloc(context, count * sizeof *mean);
+  if (!mean) return FED_E_MEMORY;
+  int code = fed__stage_run_server(&run->plan.stages, sum, weight_sum, count, mean);
+  if (code == FED_OK)
+    code = fed_params_init(next, context, run->current.tensors, run->current.count);
+  if (code == FED_OK)
+    fed__plan_server_step(&run->job, fed_params_floats(&run->current),
+                          run->has_previous ? fed_params_floats(&run->previous) : NULL, mean, count,
+                          fed_params_floats(next));
+  fed__free(context, mean);
+  return code;
+}
+
+static int store_version(struct fed__run *run, const struct fed_params *next,
+                         struct fed__digest *hash) {
+  struct fed__server *server = run->server;
+  struct fed_buffer file;
+  fed_buffer_init(&file, server->context, SIZE_MAX);
+  int code = fed_params_check_finite(next);
+  if (code == FED_OK) code = fed_safetensors_encode(next, NULL, 0, &file);
+  if (code == FED_OK)
+    code = server->store->ops->object_put(server->store, fed_buffer_slice(&file), hash);
+  fed_buffer_clear(&file);
+  return code;
+}
+
+static int record_version(struct fed__run *run, const struct fed__digest *hash) {
+  struct fed__server *server = run->server;
+  char hex[FED__DIGEST_HEX_SIZE];
+  const int64_t wall_ms = server->context->clock->wall_ms(server->context->clock);
+  struct fed__round_record round = {.round = run->round.round,
+                                    .attempt = run->round.attempt,
+                                    .state = FED__ROUND_COMMITTED,
+                                    .parameters = *hash,
+                                    .finished_ms = wall_ms};
+  round.started_ms = wall_ms - (int64_t)(seconds_of_round(run) * 1000);
+  snprintf(round.job, sizeof round.job, "%s", run->record.id);
+  run->record.parameters = *hash;
+  run->record.version = run->round.round;
+  FED_TRY(fed__server_write(server, 1));
+  FED_TRY(server->store->ops->round_put(server->store, &round, NULL));
+  FED_TRY(server->store->ops->job_put(server->store, &run->record));
+  fed__digest_encode(hash, hex);
+  record_close(run, "round.committed", hex);
+  return FED_OK;
+}
+
+static int make_version(struct fed__run *run) {
+  struct fed_params next = {0};
+  struct fed__digest hash;
+  int code = make_next(run, &next);
+  if (code == FED_OK) code = store_version(run, &next, &hash);
+  if (code == FED_OK) code = record_version(run, &hash);
+  if (code != FED_OK) {
+    fed_params_clear(&next);
+    return code;
+  }
+  fed_params_clear(&run->previous);
+  run->previous = run->current;
+  run->current = next;
+  run->has_previous = 1;
+  run->server->rounds_committed++;
+  return FED_OK;
+}
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+static int measure(struct fed__run *run, struct fed_metrics *metrics) {
+  struct fed_train_options options = run->job.train.options;
+  struct fed_trainer *trainer = NULL;
+  options.batch_size = 64;
+  FED_TRY(fed_trainer_new(run->server->context, run->model, &options, &trainer));
+  int code = fed_trainer_reset(trainer, &run->current);
+  if (code == FED_OK) code = fed_evaluate(trainer, run->test_set, NULL, 0, metrics);
+  fed_trainer_free(trainer);
+  return code;
+}
+
+static void step_after_measuring(struct fed__run *run, int code,
+                                 const struct fed_metrics *metrics) {
+  struct fed__round_event event = fed__run_event(run, FED__EVENT_MODEL);
+  if (code == FED_OK && metrics->example_count) {
+    const double count = (double)metrics->example_count;
+    event.measured = 1;
+    event.accuracy = (double)metrics->correct_count / count;
+    event.loss = metrics->loss_sum / count;
+    fed__server_event(run->server, run->record.id, "model.evaluated", "s:I, s:I, s:f, s:f",
+                      "version", (json_int_t)run->record.version, "examples",
+                      (json_int_t)metrics->example_count, "loss", event.loss, "accuracy",
+                      event.accuracy);
+  }
+  if (fed__run_step(run, &event) != FED_OK)
+    fed__log_failure(run->server->context, FED_LOG_ERROR, "round.step_failed");
+}
+
+/* `current` does not change while the round is closing, so the thread may read it unlocked. */
+static void *run_evaluator(void *data) {
+  struct fed__run *run = data;
+  struct fed_metrics metrics = {0};
+  const int code = measure(run, &metrics);
+  if (code != FED_OK)
+    fed__log_failure(run->server->context, FED_LOG_ERROR, "model.evaluation_failed");
+  fed__server_lock(run->server);
+  run->evaluating = 0;
+  if (!run->broken) step_after_measuring(run, code, &metrics);
+  if (fed__server_unlock(run->server) != FED_OK)
+    fed__log_failure(run->server->context, FED_LOG_ERROR, "store.failed");
+  return NULL;
+}
+
+void fed__run_join_evaluator(struct fed__run *run) {
+  if (!run->evaluator_started) return;
+  pthread_join(run->evaluator, NULL);
+  run->evaluator_started = 0;
+}
+
+static int start_evaluator(struct fed__run *run) {
+  fed__run_join_evaluator(run);
+  run->evaluating = 1;
+  if (pthread_create(&run->evaluator, NULL, run_evaluator, run) != 0) {
+    run->evaluating = 0;
+    return FED_RAISE(FED_E_LIMIT, "cannot start a thread to evaluate the model");
+  }
+  run->evaluator_started = 1;
+  return FED_OK;
+}
+
+/* ---- closing -------------------------------------------------------------------------------- */
+
+static int wants_measuring(const struct fed__run *run) {
+  return run->test_set && (run->record.version % run->job.evaluate.every == 0 ||
+                           run->record.version == run->job.rounds.count);
+}
+
+/* The mean over the cohort's held-out rows of the model that they received: good enough to stop
+ * by where the server has no test set of its own. */
+static void measured_by_clients(const struct fed__run *run, struct fed__round_event *event) {
+  if (run->test_set || !run->evaluate.example_count) return;
+  const double count = (double)run->evaluate.example_count;
+  event->measured = 1;
+  event->accuracy = (double)run->evaluate.correct_count / count;
+  event->loss = (double)run->evaluate.loss_units * 0x1p-20 / count;
+}
+
+static void close_evaluation(struct fed__run *run) {
+  struct fed__server *server = run->server;
+  struct fed__round_record round = {.round = run->round.round,
+                                    .attempt = run->round.attempt,
+                                    .state = FED__ROUND_COMMITTED,
+                                    .parameters = run->record.parameters};
+  snprintf(round.job, sizeof round.job, "%s", run->record.id);
+  if (fed__server_write(server, 1) != FED_OK ||
+      server->store->ops->round_put(server->store, &round, NULL) != FED_OK)
+    run->broken = 1;
+  record_close(run, "model.evaluated_by_clients", NULL);
+}
+
+int fed__run_resume_measuring(struct fed__run *run) {
+  if (!run->record.version || run->round.ending != FED__END_NONE || !wants_measuring(run))
+    return FED_OK;
+  fed__round_resume_closing(&run->round, run->record.version);
+  return start_evaluator(run);
+}
+
+void fed__run_close_round(struct fed__run *run) {
+  int code = FED_OK;
+  run->model_event = fed__run_event(run, FED__EVENT_MODEL);
+  run->model_pending = 1;
+  fed__drop_uploads(run->server, run);
+  if (run->round.kind == FED__ROUND_EVALUATE) {
+    close_evaluation(run);
+    return;
+  }
+  code = make_version(run);
+  if (code == FED_OK && wants_measuring(run)) {
+    code = start_evaluator(run);
+    if (code == FED_OK) run->model_pending = 0;
+    return;
+  }
+  measured_by_clients(run, &run->model_event);
+  if (code == FED_OK) return;
+  fed__log_failure(run->server->context, FED_LOG_ERROR, "model.failed");
+  run->model_event.type = FED__EVENT_MODEL_FAILED;
+}
+
+/* ---- after a restart ------------------------------------------------------------------------ */
+
+static int load_version(struct fed__run *run, const struct fed__digest *hash,
+                        struct fed_params *params) {
+  struct fed__server *server = run->server;
+  struct fed_buffer file;
+  fed_buffer_init(&file, server->context, SIZE_MAX);
+  int code = server->store->ops->object_get(server->store, hash, &file);
+  if (code == FED_OK)
+    code = fed_safetensors_decode(fed_buffer_slice(&file), server->context, params);
+  fed_buffer_clear(&file);
+  if (code == FED_OK) code = fed_params_match(fed_model_params(run->model), params);
+  return code;
+}
+
+struct version_search {
+  uint64_t round;
+  struct fed__digest hash;
+  int found;
+};
+
+static int match_round(void *data, const struct fed__round_record *record) {
+  struct version_search *search = data;
+  if (record->round == search->round && record->state == FED__ROUND_COMMITTED) {
+    search->hash = record->parameters;
+    search->found = 1;
+  }
+  return 0;
+}
+
+/* The version before the newest; version 0 is what the ONNX file holds. */
+static int load_previous(struct fed__run *run) {
+  struct fed__server *server = run->server;
+  struct version_search search = {.round = run->record.version - 1};
+  run->has_previous = 1;
+  if (search.round == 0)
+    return fed_params_copy(&run->previous, server->context, fed_model_params(run->model));
+  FED_TRY(server->store->ops->round_list(server->store, run->record.id, match_round, &search));
+  if (!search.found)
+    return FED_RAISE(FED_E_STORE, "version %llu of job '%s' is not in the store",
+                     (unsigned long long)search.round, run->record.id);
+  return load_version(run, &search.hash, &run->previous);
+}
+
+int fed__run_store_start(struct fed__run *run) {
+  struct fed__server *server = run->server;
+  FED_TRY(store_version(run, &run->current, &run->record.parameters));
+  return server->store->ops->job_put(server->store, &run->record);
+}
+
+int fed__run_load_versions(struct fed__run *run) {
+  if (run->record.version == 0)
+    return fed_params_copy(&run->current, run->server->context, fed_model_params(run->model));
+  FED_TRY(load_version(run, &run->record.parameters, &run->current));
+  return load_previous(run);
+}
