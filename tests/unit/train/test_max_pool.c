@@ -103,26 +103,33 @@ static void check_pools(const struct fed_kernel_table *table) {
   }
 }
 
-/* Values that are no numbers must reach the loss, where they are noticed. */
-static void check_pool_keeps_nan(const struct fed_kernel_table *table) {
+/* A NaN must reach the loss, where it is noticed; minus infinity is a maximum like another. The
+ * NaN is in window `at` of a row of `count`, at each of its four pixels. */
+static void check_nan_wins(const struct fed_kernel_table *table, int count, int at) {
+  const int64_t width = 2 * count;
   const struct fed_pool pool =
-      pool_of(&(struct pool_case){1, 1, 2, 64, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}});
-  for (int place = 0; place < 4; place++) {
+      pool_of(&(struct pool_case){1, 1, 2, width, {2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}});
+  for (int pixel = 0; pixel < 4; pixel++) {
     float x[128], y[32];
     int32_t argmax[32];
-    for (int i = 0; i < 128; i++) x[i] = (float)(i % 5);
-    const int at = place / 2 * 64 + 38 + place % 2;
-    x[at] = NAN;
-    x[0] = -INFINITY, x[1] = -INFINITY, x[64] = -INFINITY, x[65] = -INFINITY;
+    for (int64_t i = 0; i < 2 * width; i++) x[i] = (float)(i % 5);
+    const int64_t place = pixel / 2 * width + 2 * at + pixel % 2;
+    x[place] = NAN;
+    x[0] = x[1] = x[width] = x[width + 1] = -INFINITY;
     struct fed_kernel_instance *instance = NULL;
     assert_int_equal(table->pool_new(&context, &pool, &instance), FED_OK);
     table->max_pool_forward(instance, x, y, argmax);
-    assert_true(isnan(y[19]));
-    assert_int_equal(argmax[19], at);
+    assert_true(isnan(y[at]));
+    assert_int_equal(argmax[at], place);
     assert_true(isinf(y[0]));
     assert_int_equal(argmax[0], 0);
     table->instance_free(instance);
   }
+}
+
+static void check_pool_keeps_nan(const struct fed_kernel_table *table) {
+  check_nan_wins(table, 32, 19);
+  check_nan_wins(table, 3, 2);
 }
 
 static void impossible_pools_are_refused(void **state) {

@@ -262,6 +262,8 @@ static int fill_state(struct fed_kernel_instance *instance) {
   if (status == dnnl_success) return place_regions(instance);
   if (status == dnnl_out_of_memory)
     return FED_RAISE(FED_E_MEMORY, "out of memory: oneDNN could not prepare a convolution");
+  if (status != dnnl_unimplemented)
+    return FED_RAISE(FED_E_INTERNAL, "oneDNN refused a convolution with status %d", (int)status);
   instance->bytes -= sizeof *state;
   instance->state_free = NULL;
   free_state(instance);
