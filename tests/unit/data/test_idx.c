@@ -184,6 +184,8 @@ static void hostile_headers(void **state) {
   struct fed__input_schema any = {.file = "images.idx"};
   schema.inputs = &any;
   refuses(scratch, &schema, FED_E_SHAPE, "'labels.idx': expected 2 rows like the first input");
+  HEADER("\0\0\x08\x02\0\0\0\x01\0\0\0\0");
+  refuses(scratch, &schema, FED_E_SHAPE, "found [0]");
   HEADER("\0\0\x0d\x01\0\0\0\x01\x7f\xc0\0\0");
   refuses(scratch, &schema, FED_E_NOT_FINITE, "'images.idx' row 0, element 0");
 #undef HEADER
@@ -230,6 +232,14 @@ static void names_stay_below_the_folder(void **state) {
   assert_int_equal(fed__path_join(link, sizeof link, inner, "escape.idx"), FED_OK);
   assert_int_equal(symlink("../secret.idx", link), 0);
   input.file = "escape.idx";
+  refuses(inner, &schema, FED_E_DENIED, "leads out of the folder over a link");
+  char sibling[FED__PATH_MAX]; /* whose name starts like the folder's */
+  assert_int_equal(fed__path_join(sibling, sizeof sibling, scratch, "inner-not"), FED_OK);
+  assert_int_equal(fed__folder_make(sibling), FED_OK);
+  write_scratch("inner-not/secret.idx", "\0\0\x08\x01\0\0\0\x01\x05", 9);
+  assert_int_equal(fed__path_join(link, sizeof link, inner, "beside.idx"), FED_OK);
+  assert_int_equal(symlink("../inner-not/secret.idx", link), 0);
+  input.file = "beside.idx";
   refuses(inner, &schema, FED_E_DENIED, "leads out of the folder over a link");
   input.file = "";
   refuses(inner, &schema, FED_E_MISSING, "name of a data file");

@@ -192,11 +192,12 @@ static void archives_stored_and_deflated(void **state) {
   }
 }
 
-/* stored.npz with one byte changed, counted from the start or, if negative, from the end. */
-static void refuses_changed(long at, uint8_t value, int code, const char *message) {
+/* An archive with one byte changed, counted from the start or, if negative, from the end. */
+static void refuses_changed(const char *vector, long at, uint8_t value, int code,
+                            const char *message) {
   struct fed__input_schema input = {.file = "c.npz", .array = "x"};
   struct fed__dataset_schema schema = named_schema(FED__DATA_NPZ, &input);
-  struct fed_buffer bytes = read_vector("stored.npz");
+  struct fed_buffer bytes = read_vector(vector);
   bytes.data[at < 0 ? (size_t)((long)bytes.size + at) : (size_t)at] = value;
   write_scratch("c.npz", bytes.data, bytes.size);
   refuses(scratch, &schema, code, message);
@@ -206,20 +207,26 @@ static void refuses_changed(long at, uint8_t value, int code, const char *messag
 /* Two directory entries of 46 + 5 bytes ("x.npy", "y.npy") stand before the 22 of the end. */
 static void hostile_archives(void **state) {
   (void)state;
+  const char *stored = "stored.npz";
   const long first = -22 - 2 * 51, second = -22 - 51;
-  refuses_changed(55 + 128 + 3, 99, FED_E_CORRUPT, "expected the CRC-32");
-  refuses_changed(second + 46, 'x', FED_E_DUPLICATE, "has two arrays 'x'");
-  refuses_changed(first + 8, 1, FED_E_UNSUPPORTED, "encrypted");
-  refuses_changed(first + 10, 12, FED_E_UNSUPPORTED, "expected stored or deflated");
-  refuses_changed(first + 10, 8, FED_E_SYNTAX, "does not agree with its directory");
-  refuses_changed(first + 42, 1, FED_E_SYNTAX, "does not agree with its directory");
-  refuses_changed(first + 45, 0xff, FED_E_TRUNCATED, "ends too early");
-  refuses_changed(first + 21, 0xff, FED_E_TRUNCATED, "reaches into its directory");
-  refuses_changed(first, 'Q', FED_E_SYNTAX, "an entry of its directory is damaged");
-  refuses_changed(second + 29, 0xff, FED_E_SYNTAX, "its directory ends within an entry");
-  refuses_changed(-10, 7, FED_E_SYNTAX, "not where its end record says");
-  refuses_changed(-1, 1, FED_E_TRUNCATED, "expected the end record");
-  refuses_changed(-18, 1, FED_E_UNSUPPORTED, "one of several parts");
+  refuses_changed(stored, 55 + 128 + 3, 99, FED_E_CORRUPT, "expected the CRC-32");
+  refuses_changed(stored, second + 46, 'x', FED_E_DUPLICATE, "has two arrays 'x'");
+  refuses_changed(stored, first + 8, 1, FED_E_UNSUPPORTED, "encrypted");
+  refuses_changed(stored, first + 10, 12, FED_E_UNSUPPORTED, "expected stored or deflated");
+  refuses_changed(stored, first + 10, 8, FED_E_SYNTAX, "does not agree with its directory");
+  refuses_changed(stored, first + 42, 1, FED_E_SYNTAX, "does not agree with its directory");
+  refuses_changed(stored, first + 45, 0xff, FED_E_TRUNCATED, "ends too early");
+  refuses_changed(stored, first + 21, 0xff, FED_E_TRUNCATED, "reaches into its directory");
+  refuses_changed(stored, first, 'Q', FED_E_SYNTAX, "an entry of its directory is damaged");
+  refuses_changed(stored, second + 29, 0xff, FED_E_SYNTAX, "its directory ends within an entry");
+  refuses_changed(stored, -10, 7, FED_E_SYNTAX, "not where its end record says");
+  refuses_changed(stored, -1, 1, FED_E_TRUNCATED, "expected the end record");
+  refuses_changed(stored, -18, 1, FED_E_UNSUPPORTED, "one of several parts");
+  struct fed_buffer deflated = read_vector("deflated.npz"); /* one byte more than its stream */
+  const long size_at = (long)deflated.size - 22 - 3 * 51 + 20;
+  refuses_changed("deflated.npz", size_at, (uint8_t)(deflated.data[size_at] + 1), FED_E_INPUT,
+                  "goes on after the data");
+  fed_buffer_clear(&deflated);
 }
 
 static void cut_files(void **state) {
@@ -285,6 +292,32 @@ static void arrays_of_a_safetensors_file(void **state) {
   refuses(VECTORS, &schema, FED_E_SHAPE, "expected one class label a row, found 3");
 }
 
+/* Larger than what is read at once. */
+static void a_large_safetensors_file(void **state) {
+  (void)state;
+  static const char header[] =
+      "{\"x\":{\"dtype\":\"U8\",\"shape\":[1100000],\"data_offsets\":[0,1100000]},"
+      "\"y\":{\"dtype\":\"U8\",\"shape\":[1100000],\"data_offsets\":[1100000,2200000]}}";
+  const size_t size = sizeof header - 1, total = 8 + size + 2200000;
+  uint8_t *bytes = calloc(total, 1);
+  assert_non_null(bytes);
+  bytes[0] = (uint8_t)size;
+  memcpy(bytes + 8, header, size);
+  bytes[8 + size + 1099999] = 255;
+  bytes[total - 1] = 2;
+  write_scratch("large.safetensors", bytes, total);
+  free(bytes);
+  struct fed__input_schema input = {.file = "large.safetensors", .array = "x"};
+  struct fed__dataset_schema schema = named_schema(FED__DATA_SAFETENSORS, &input);
+  struct fed_examples *examples = opens(scratch, &schema);
+  const uint32_t row = 1099999;
+  float value;
+  int64_t label;
+  gathers(examples, &row, 1, &value, &label);
+  assert_true(value == 1 && label == 2);
+  fed_examples_free(examples);
+}
+
 static void words_for_formats(void **state) {
   (void)state;
   enum fed__data_format format;
@@ -308,6 +341,7 @@ int main(void) {
       cmocka_unit_test(cut_files),
       cmocka_unit_test(changed_bytes),
       cmocka_unit_test(arrays_of_a_safetensors_file),
+      cmocka_unit_test(a_large_safetensors_file),
       cmocka_unit_test(words_for_formats),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
