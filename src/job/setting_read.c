@@ -25,6 +25,10 @@ static void join_path(char path[KEY_PATH_MAX], const char *outer, const char *ke
   snprintf(path, KEY_PATH_MAX, "%s%s%s", outer, *outer ? "." : "", key);
 }
 
+static void index_path(char path[KEY_PATH_MAX], const char *list, size_t number) {
+  snprintf(path, KEY_PATH_MAX, "%.100s[%zu]", list, number);
+}
+
 static int list_names(const char *const *names, size_t count, struct fed_buffer *out) {
   for (size_t i = 0; i < count; i++)
     FED_TRY(fed_buffer_print(out, "%s%s", i ? ", " : "", names[i]));
@@ -124,8 +128,11 @@ static int read_shape(const struct reader *reader, const struct fed__setting *se
   if (node->kind != FED__YAML_LIST || node->count > setting->maximum)
     return raise_value(reader, setting, node, path, FED_E_TYPE);
   const struct fed__yaml_node *item = fed__yaml_first(reader->yaml, node);
-  for (; item; item = fed__yaml_next(reader->yaml, item))
-    FED_TRY(read_scalar(reader, &extent, item, path, &shape->dims[shape->rank++]));
+  for (; item; item = fed__yaml_next(reader->yaml, item)) {
+    char item_path[KEY_PATH_MAX];
+    index_path(item_path, path, shape->rank);
+    FED_TRY(read_scalar(reader, &extent, item, item_path, &shape->dims[shape->rank++]));
+  }
   return FED_OK;
 }
 
@@ -163,8 +170,11 @@ static int read_texts(const struct reader *reader, const struct fed__setting *se
   char **texts = make_items(reader, setting, node->count, 1, sizeof *texts, base);
   if (!texts) return FED_E_MEMORY;
   const struct fed__yaml_node *item = fed__yaml_first(reader->yaml, node);
-  for (; item; item = fed__yaml_next(reader->yaml, item))
-    FED_TRY(read_scalar(reader, &one_text, item, path, texts++));
+  for (size_t i = 0; item; i++, item = fed__yaml_next(reader->yaml, item)) {
+    char item_path[KEY_PATH_MAX];
+    index_path(item_path, path, i);
+    FED_TRY(read_scalar(reader, &one_text, item, item_path, &texts[i]));
+  }
   return FED_OK;
 }
 
@@ -221,7 +231,7 @@ static int read_items(const struct reader *reader, const struct fed__setting *se
     if (single) {
       snprintf(item_path, sizeof item_path, "%s", path);
     } else {
-      snprintf(item_path, sizeof item_path, "%.100s[%zu]", path, i);
+      index_path(item_path, path, i);
     }
     FED_TRY(read_section(reader, setting->inner, item, item_path, items + i * setting->item_size));
   }

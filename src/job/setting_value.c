@@ -361,7 +361,7 @@ int fed__setting_expected(const struct fed__setting *setting, struct fed_buffer 
   case FED__SETTING_SPAN:
     return fed_buffer_print(out, "a list of two numbers, the smaller first");
   case FED__SETTING_TEXTS:
-    return fed_buffer_print(out, "a list of texts");
+    return fed_buffer_print(out, "a list of texts%s", setting->minimum ? ", not empty" : "");
   case FED__SETTING_CATEGORIES:
     return fed_buffer_print(out, "a list of texts, or of lists of texts that count as one");
   case FED__SETTING_ITEMS:

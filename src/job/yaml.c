@@ -43,9 +43,18 @@ static uint32_t node_count(const struct fed__yaml *yaml) {
   return (uint32_t)(yaml->nodes.size / sizeof(struct fed__yaml_node));
 }
 
+/* libfyaml's marks lie behind an opening quote and behind the '*' of an alias. */
+static int has_sign(const struct fy_event *event) {
+  if (event->type != FYET_SCALAR) return event->type == FYET_ALIAS;
+  const enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+  return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 static void move_here(struct builder *builder, struct fy_event *event) {
   const struct fy_mark *mark = fy_event_start_mark(event);
-  if (mark) builder->here = (struct place){(uint32_t)mark->line + 1, (uint32_t)mark->column + 1};
+  if (!mark) return;
+  builder->here.line = (uint32_t)mark->line + 1;
+  builder->here.column = (uint32_t)(mark->column + !has_sign(event));
 }
 
 static int keep_text(struct builder *builder, struct fy_event *event, size_t *offset) {
