@@ -16,18 +16,33 @@
 #include <dnnl.h>
 
 /* The functions that fed uses, named without their dnnl_. */
-#define FED__ONEDNN_LIST(X)                                                                        \
-  X(version)                                                                                       \
-  X(engine_create)                                                                                 \
-  X(stream_create)                                                                                 \
-  X(stream_destroy) X(sgemm) X(memory_desc_init_by_tag) X(memory_desc_equal)                       \
-      X(memory_desc_get_size) X(memory_create) X(memory_set_data_handle) X(memory_destroy)         \
-          X(primitive_attr_create) X(primitive_attr_set_scratchpad_mode) X(primitive_attr_destroy) \
-              X(primitive_desc_create) X(primitive_desc_query_md) X(primitive_desc_destroy)        \
-                  X(reorder_primitive_desc_create) X(primitive_create) X(primitive_execute)        \
-                      X(primitive_destroy) X(dilated_convolution_forward_desc_init)                \
-                          X(dilated_convolution_backward_data_desc_init)                           \
-                              X(dilated_convolution_backward_weights_desc_init)
+/* clang-format off */
+#define FED__ONEDNN_LIST(X) \
+  X(version) \
+  X(engine_create) \
+  X(stream_create) \
+  X(stream_destroy) \
+  X(sgemm) \
+  X(memory_desc_init_by_tag) \
+  X(memory_desc_equal) \
+  X(memory_desc_get_size) \
+  X(memory_create) \
+  X(memory_set_data_handle) \
+  X(memory_destroy) \
+  X(primitive_attr_create) \
+  X(primitive_attr_set_scratchpad_mode) \
+  X(primitive_attr_destroy) \
+  X(primitive_desc_create) \
+  X(primitive_desc_query_md) \
+  X(primitive_desc_destroy) \
+  X(reorder_primitive_desc_create) \
+  X(primitive_create) \
+  X(primitive_execute) \
+  X(primitive_destroy) \
+  X(dilated_convolution_forward_desc_init) \
+  X(dilated_convolution_backward_data_desc_init) \
+  X(dilated_convolution_backward_weights_desc_init)
+/* clang-format on */
 
 struct fed__onednn {
 #define FED__ONEDNN_MEMBER(name) __typeof__(dnnl_##name) *name;
