@@ -80,15 +80,36 @@ static int check_target(const struct fed__job *job, const struct fed__yaml *yaml
   return FED_OK;
 }
 
+static uint32_t slot_count(const struct fed__column_schema *column) {
+  const size_t count = column->category_count;
+  return count ? column->categories[count - 1].slot + 1 : 0;
+}
+
+static int check_column(const struct fed__job *job, const struct fed__yaml *yaml,
+                        const struct fed__column_schema *column) {
+  const uint32_t classes = job->data.schema.target.classes, slots = slot_count(column);
+  if (column->kind == FED__COLUMN_CATEGORY && !slots)
+    return RAISE_AT(yaml, "data.csv.columns", FED_E_MISSING,
+                    "column '%s' is of kind category but has no 'categories'", column->name);
+  if (column->kind == FED__COLUMN_CATEGORY && column->missing == FED__MISSING_MEAN)
+    return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
+                    "column '%s' is a category, which has no mean to stand in for missing fields; "
+                    "use 'missing: value' or list the missing marker as a category",
+                    column->name);
+  if (column->kind == FED__COLUMN_TARGET && slots > classes)
+    return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
+                    "column '%s' has %u categories, but 'data.target.classes' is %u", column->name,
+                    slots, classes);
+  return FED_OK;
+}
+
 static int check_columns(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__csv_schema *csv = &job->data.schema.csv;
   size_t targets = 0;
   for (size_t i = 0; i < csv->column_count; i++) {
     const struct fed__column_schema *column = &csv->columns[i];
+    FED_TRY(check_column(job, yaml, column));
     targets += column->kind == FED__COLUMN_TARGET;
-    if (column->kind == FED__COLUMN_CATEGORY && !column->category_count)
-      return RAISE_AT(yaml, "data.csv.columns", FED_E_MISSING,
-                      "column '%s' is of kind category but has no 'categories'", column->name);
     for (size_t j = 0; j < i; j++)
       if (!strcmp(column->name, csv->columns[j].name))
         return RAISE_AT(yaml, "data.csv.columns", FED_E_DUPLICATE, "column '%s' is given twice",

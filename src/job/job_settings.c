@@ -231,7 +231,7 @@ static const struct fed__setting update[] = {
 
 static const struct fed__setting aggregate[] = {
     {"rule", FED__SETTING_TEXT, AT(aggregate.rule), .initial = "mean",
-     .meaning = "how a cohort's updates become one"},
+     .meaning = "how a cohort's updates become one: mean"},
     {"weights", FED__SETTING_WORD, AT(aggregate.weights), .initial = "examples", .words = weights,
      .meaning = "a client counts by its examples, or all alike"},
     {"weight_max", FED__SETTING_COUNT64, AT(aggregate.weight_max), .initial = "1000000",

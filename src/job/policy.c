@@ -7,13 +7,14 @@
 #include "job/settings.h"
 
 static int check_plans(const struct fed__policy *policy, const struct fed__yaml *yaml) {
+  char quoted[FED__YAML_QUOTE_SIZE];
   for (size_t i = 0; i < policy->plan_count; i++) {
     const char *plan = policy->plans[i];
     if (strlen(plan) == 64 && plan[strspn(plan, "0123456789abcdef")] == '\0') continue;
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "allow.plans"), FED_E_INPUT,
                            "'allow.plans[%zu]' must be a SHA-256 hash, 64 hex digits in lower "
-                           "case, found '%.*s'",
-                           i, fed__yaml_shorten(plan), plan);
+                           "case, found %s",
+                           i, fed__yaml_quote(plan, quoted));
   }
   return FED_OK;
 }

@@ -252,28 +252,34 @@ static json_t *json_shape(const struct line *line) {
   return array;
 }
 
+/* JSON's integers end at 2^63 - 1; only a seed is ever larger, and then it is given as text. */
+static json_t *json_whole(uint64_t value) {
+  if (value <= INT64_MAX) return json_integer((json_int_t)value);
+  char text[24];
+  snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+  return json_string(text);
+}
+
 static json_t *json_number(const struct line *line) {
   const char *field = (const char *)line->base + line->setting->offset;
-  union {
-    int flag;
-    uint32_t narrow;
-    uint64_t wide;
-    double number;
-  } value = {.wide = 0};
+  int flag;
+  uint32_t narrow;
+  uint64_t wide;
+  double number;
   switch (line->setting->type) {
   case FED__SETTING_FLAG:
-    memcpy(&value.flag, field, sizeof value.flag);
-    return json_boolean(value.flag);
+    memcpy(&flag, field, sizeof flag);
+    return json_boolean(flag);
   case FED__SETTING_COUNT:
-    memcpy(&value.narrow, field, sizeof value.narrow);
-    return json_integer(value.narrow);
+    memcpy(&narrow, field, sizeof narrow);
+    return json_integer(narrow);
   case FED__SETTING_COUNT64:
   case FED__SETTING_SIZE:
-    memcpy(&value.wide, field, sizeof value.wide);
-    return json_integer((json_int_t)value.wide);
+    memcpy(&wide, field, sizeof wide);
+    return json_whole(wide);
   default:
-    memcpy(&value.number, field, sizeof value.number);
-    return json_real(value.number);
+    memcpy(&number, field, sizeof number);
+    return json_real(number);
   }
 }
 
@@ -335,10 +341,13 @@ static int explain_json(struct walk *walk, const struct fed__setting *settings, 
 int fed__settings_explain(const struct fed_context *context, const struct fed__setting *settings,
                           const void *base, enum fed__settings_form form, struct fed_buffer *out) {
   struct walk walk = {.context = context, .out = out};
+  struct fed__number_locale numbers;
+  FED_TRY(fed__number_locale_begin(&numbers));
   fed_buffer_init(&walk.cell, context, FED__YAML_BYTES_MAX);
   const int code = form == FED__SETTINGS_JSON   ? explain_json(&walk, settings, base)
                    : form == FED__SETTINGS_TEXT ? explain_text(&walk, settings, base)
                                                 : explain_marked(&walk, settings);
   fed_buffer_clear(&walk.cell);
+  fed__number_locale_end(&numbers);
   return code;
 }

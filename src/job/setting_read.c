@@ -42,17 +42,18 @@ static int raise_unknown(const struct reader *reader, const struct fed__setting 
   for (; settings[count].key && count < KEYS_MAX; count++) names[count] = settings[count].key;
   const char *nearest = fed__setting_nearest(key, names, count);
   const char *quote = *path ? "'" : "", *where = *path ? path : "the file";
-  const int length = fed__yaml_shorten(key);
+  char quoted[FED__YAML_QUOTE_SIZE];
+  fed__yaml_quote(key, quoted);
   if (nearest)
     return FED__YAML_RAISE_KEY(reader->yaml, node, FED_E_INPUT,
-                               "unknown key '%.*s' in %s%s%s; did you mean '%s'?", length, key,
-                               quote, where, quote, nearest);
+                               "unknown key %s in %s%s%s; did you mean '%s'?", quoted, quote, where,
+                               quote, nearest);
   struct fed_buffer all;
   fed_buffer_init(&all, reader->context, 4096);
   const char *text = list_names(names, count, &all) == FED_OK ? fed_buffer_text(&all) : NULL;
   const int code = text ? FED__YAML_RAISE_KEY(reader->yaml, node, FED_E_INPUT,
-                                              "unknown key '%.*s' in %s%s%s; the keys here are %s",
-                                              length, key, quote, where, quote, text)
+                                              "unknown key %s in %s%s%s; the keys here are %s",
+                                              quoted, quote, where, quote, text)
                         : FED_E_MEMORY;
   fed_buffer_clear(&all);
   return code;
@@ -78,17 +79,18 @@ static int check_keys(const struct reader *reader, const struct fed__setting *se
 static int raise_with(const struct reader *reader, const struct fed__setting *setting,
                       const struct fed__yaml_node *node, const char *path, int code,
                       const char *expected) {
-  char found[96];
-  fed__yaml_describe(reader->yaml, node, found, sizeof found);
+  char quoted[FED__YAML_QUOTE_SIZE];
+  const char *found = fed__yaml_describe(reader->yaml, node, quoted);
+  const char *which = node->quoted ? "the quoted text " : "";
   const char *nearest = NULL;
   if (setting->type == FED__SETTING_WORD && node->kind == FED__YAML_SCALAR) {
     size_t count = 0;
     while (setting->words[count]) count++;
     nearest = fed__setting_nearest(fed__yaml_text(reader->yaml, node), setting->words, count);
   }
-  return FED__YAML_RAISE(reader->yaml, node, code, "'%s' must be %s, found %s%s%s%s", path,
-                         expected, found, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                         nearest ? "'?" : "");
+  return FED__YAML_RAISE(reader->yaml, node, code, "'%s' must be %s, found %s%s%s%s%s", path,
+                         expected, which, found, nearest ? "; did you mean '" : "",
+                         nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 static int raise_value(const struct reader *reader, const struct fed__setting *setting,
@@ -279,11 +281,11 @@ static int fill_defaults(const struct reader *reader, const struct fed__setting 
 
 static int read_section(const struct reader *reader, const struct fed__setting *settings,
                         const struct fed__yaml_node *node, const char *path, void *base) {
-  char inner_path[KEY_PATH_MAX], found[96];
+  char inner_path[KEY_PATH_MAX], quoted[FED__YAML_QUOTE_SIZE];
   if (node->kind != FED__YAML_MAP)
     return FED__YAML_RAISE(reader->yaml, node, FED_E_TYPE, "%s%s%s must be a map, found %s",
                            *path ? "'" : "", *path ? path : "the file", *path ? "'" : "",
-                           fed__yaml_describe(reader->yaml, node, found, sizeof found));
+                           fed__yaml_describe(reader->yaml, node, quoted));
   FED_TRY(check_keys(reader, settings, node, path));
   for (; settings->key; settings++) {
     const struct fed__yaml_node *child = fed__yaml_get(reader->yaml, node, settings->key);
@@ -303,7 +305,10 @@ static int read_section(const struct reader *reader, const struct fed__setting *
 int fed__settings_read(const struct fed_context *context, const struct fed__setting *settings,
                        const struct fed__yaml *yaml, void *base) {
   const struct reader reader = {context, yaml};
+  struct fed__number_locale numbers;
+  FED_TRY(fed__number_locale_begin(&numbers));
   const int code = read_section(&reader, settings, fed__yaml_root(yaml), "", base);
+  fed__number_locale_end(&numbers);
   if (code != FED_OK) fed__settings_clear(context, settings, base);
   return code;
 }

@@ -23,6 +23,18 @@ static const struct unit durations[] = {{"", 1},     {"s", 1},    {"ms", 0.001},
 static const struct unit sizes[] = {
     {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
 
+int fed__number_locale_begin(struct fed__number_locale *numbers) {
+  numbers->point = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+  if (!numbers->point) return FED_RAISE(FED_E_MEMORY, "out of memory: %s", "the C locale");
+  numbers->before = uselocale(numbers->point);
+  return FED_OK;
+}
+
+void fed__number_locale_end(struct fed__number_locale *numbers) {
+  uselocale(numbers->before);
+  freelocale(numbers->point);
+}
+
 int fed__setting_is_scalar(const struct fed__setting *setting) {
   return setting->type <= FED__SETTING_HOURS;
 }

@@ -13,6 +13,7 @@
 #include "job/yaml.h"
 
 #include <jansson.h>
+#include <locale.h>
 
 enum fed__setting_type {
   FED__SETTING_END,
@@ -80,6 +81,14 @@ FED_MUST int fed__setting_print(const struct fed__setting *setting, const void *
 
 /* "a whole number from 1 to 100": what a value must be, for messages and the manual. */
 FED_MUST int fed__setting_expected(const struct fed__setting *setting, struct fed_buffer *out);
+
+/* In between, this thread reads and writes numbers with a point, whatever the process's locale
+ * says: the host program may have chosen one with a comma. */
+struct fed__number_locale {
+  locale_t point, before;
+};
+FED_MUST int fed__number_locale_begin(struct fed__number_locale *numbers);
+void fed__number_locale_end(struct fed__number_locale *numbers);
 
 /* Does the type hold one value, written as one scalar? */
 int fed__setting_is_scalar(const struct fed__setting *setting);

@@ -10,6 +10,8 @@
 #include <libfyaml.h>
 #include <stdio.h>
 
+#define QUOTED_MAX 40 /* bytes of a file's text in a message */
+
 /* A map or list that is still open. */
 struct open {
   uint32_t node, last; /* its number, and that of its newest child (0: none) */
@@ -345,25 +347,20 @@ int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_no
   return !*text || !strcmp(text, "~") || !strcmp(text, "null");
 }
 
-int fed__yaml_shorten(const char *text) {
-  size_t length = strlen(text);
-  if (length <= 40) return (int)length;
-  for (length = 40; ((uint8_t)text[length] & 0xc0) == 0x80; length--) continue;
-  return (int)length;
+const char *fed__yaml_quote(const char *value, char text[FED__YAML_QUOTE_SIZE]) {
+  size_t length = strlen(value);
+  if (length > QUOTED_MAX)
+    for (length = QUOTED_MAX; ((uint8_t)value[length] & 0xc0) == 0x80;) length--;
+  snprintf(text, FED__YAML_QUOTE_SIZE, "'%.*s%s'", (int)length, value, value[length] ? "…" : "");
+  for (char *c = text; *c; c++)
+    if ((uint8_t)*c < ' ' || *c == 0x7f) *c = '.';
+  return text;
 }
 
 const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
-                               char *text, size_t size) {
-  if (node->kind != FED__YAML_SCALAR || fed__yaml_is_nothing(yaml, node)) {
-    snprintf(text, size, "%s",
-             node->kind == FED__YAML_MAP    ? "a map"
-             : node->kind == FED__YAML_LIST ? "a list"
-                                            : "nothing");
-    return text;
-  }
-  const char *value = fed__yaml_text(yaml, node);
-  const int length = fed__yaml_shorten(value);
-  snprintf(text, size, "%s'%.*s%s'", node->quoted ? "the quoted text " : "", length, value,
-           value[length] ? "…" : "");
-  return text;
+                               char text[FED__YAML_QUOTE_SIZE]) {
+  if (node->kind == FED__YAML_MAP) return "a map";
+  if (node->kind == FED__YAML_LIST) return "a list";
+  if (fed__yaml_is_nothing(yaml, node)) return "nothing";
+  return fed__yaml_quote(fed__yaml_text(yaml, node), text);
 }

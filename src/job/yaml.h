@@ -55,13 +55,14 @@ const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
  * one around it. Never NULL: for messages about settings that were left at their default. */
 const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path);
 
-/* "a map", "a list", "nothing" or the scalar itself, cut short; into `text`, which it returns.
- */
-const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
-                               char *text, size_t size);
+/* A text of the file for a message: in quotes, cut to 40 bytes between two characters, control
+ * characters as '.'. Returns `text`. */
+#define FED__YAML_QUOTE_SIZE 64
+const char *fed__yaml_quote(const char *value, char text[FED__YAML_QUOTE_SIZE]);
 
-/* The length of a text for a message: at most 40 bytes, cut between two characters. */
-int fed__yaml_shorten(const char *text);
+/* "a map", "a list", "nothing" or the scalar, quoted into `text`. */
+const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__yaml_node *node,
+                               char text[FED__YAML_QUOTE_SIZE]);
 
 /* Is it an empty value, "null" or "~"? */
 int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_node *node);

@@ -267,7 +267,10 @@ static void test_explain_json(void **state) {
   check_keys(array, fed__job_settings, "");
   json_decref(array);
   struct fed__job job = parse(smallest);
+  job.seed = UINT64_MAX;
   array = explain_json(&job);
+  assert_string_equal(json_string_value(json_object_get(find(array, "seed"), "value")),
+                      "18446744073709551615");
   assert_string_equal(json_string_value(json_object_get(find(array, "name"), "value")), "tiny");
   const json_t *rate = find(array, "train.learning_rate");
   assert_true(json_real_value(json_object_get(rate, "value")) == 0.1);

@@ -72,6 +72,8 @@ static void test_keys(void **state) {
       {GOOD "evaluate: {test: {inputs: a}}\n", FED_E_MISSING,
        "job.yaml:6:18: 'evaluate.test.folder' is missing: of the server's test set, relative to "
        "the job file"},
+      {GOOD "\"a\\nb\\x1b\": 1\n", FED_E_INPUT, /* nobody writes lines of their own into a log */
+       "job.yaml:6:1: unknown key 'a.b.' in the file; the keys here are " TOP},
       {GOOD "ünknown: 1\n", FED_E_INPUT,
        "job.yaml:6:1: unknown key 'ünknown' in the file; the keys here are " TOP},
   };
@@ -120,6 +122,10 @@ static void test_types(void **state) {
        "'x'"},
       {HEAD ROUNDS "data: {name: d, format: idx, inputs: a}\n", FED_E_TYPE,
        "job.yaml:5:38: 'data.inputs' must be a list of maps, found 'a'"},
+      {"1234567890123456789012345678901234567890123", FED_E_TYPE,
+       "job.yaml:1:1: the file must be a map, found '1234567890123456789012345678901234567890…'"},
+      {"123456789012345678901234567890123456789üü", FED_E_TYPE,
+       "job.yaml:1:1: the file must be a map, found '123456789012345678901234567890123456789…'"},
       {"just text\n", FED_E_TYPE, "job.yaml:1:1: the file must be a map, found 'just text'"},
       {"- a\n", FED_E_TYPE, "job.yaml:1:1: the file must be a map, found a list"},
   };
@@ -244,6 +250,12 @@ static void test_data(void **state) {
       {CSV "  csv: {columns: [{name: a, kind: number, range: [2, 1]}]}\n", FED_E_RANGE,
        "job.yaml:10:50: 'data.csv.columns[0].range' must be a list of two numbers, the smaller "
        "first, found a list"},
+      {CSV "  csv: {columns: [{name: a, kind: category, categories: [x], missing: mean}]}\n",
+       FED_E_INPUT,
+       "job.yaml:10:18: column 'a' is a category, which has no mean to stand in for missing "
+       "fields; use 'missing: value' or list the missing marker as a category"},
+      {CSV "  csv: {columns: [{name: a, kind: target, categories: [0, [1, 2], 3]}]}\n", FED_E_INPUT,
+       "job.yaml:10:18: column 'a' has 3 categories, but 'data.target.classes' is 2"},
       {CSV "  csv: {delimiter: ab}\n", FED_E_TYPE,
        "job.yaml:10:20: 'data.csv.delimiter' must be one character, found 'ab'"},
       {HEAD ROUNDS "data: {name: d, format: idx, inputs: {file: a}, target: {file: b, classes: 3}, "
