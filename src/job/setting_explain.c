@@ -324,7 +324,7 @@ static int dump_array(const struct walk *walk) {
   char *text = json_dumps(walk->array, JSON_INDENT(2));
   if (!text) return FED_RAISE(FED_E_MEMORY, "%s", "out of memory: writing JSON");
   const int code = fed_buffer_print(walk->out, "%s\n", text);
-  free(text);
+  free(text); /* jansson's */
   return code;
 }
 

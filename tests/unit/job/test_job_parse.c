@@ -65,6 +65,21 @@ static void test_defaults(void **state) {
   fed__job_clear(&job);
 }
 
+static void check_training(const struct fed__job *job) {
+  const struct fed_train_options *options = &job->train.options;
+  assert_string_equal(job->train.trainer, "ext");
+  assert_true(job->train.epochs == 3 && job->train.steps_max == 70 && options->batch_size == 8);
+  assert_int_equal(options->optimizer, FED_OPTIMIZER_ADAM);
+  assert_int_equal(options->schedule, FED_SCHEDULE_COSINE);
+  assert_int_equal(options->precision, FED_PRECISION_F64);
+  assert_int_equal(options->kernels, FED_KERNELS_REFERENCE);
+  assert_true(options->learning_rate == 1e-3 && options->momentum == 0.5 && options->nesterov);
+  assert_true(options->weight_decay == 0.01 && options->beta1 == 0.8 && options->beta2 == 0.9);
+  assert_true(options->epsilon == 1e-6 && options->clip_norm == 2);
+  assert_true(options->schedule_floor == 0.2 && options->schedule_factor == 0.3);
+  assert_true(options->schedule_every == 5 && options->schedule_steps == 9);
+}
+
 static void test_everything(void **state) {
   (void)state;
   struct fed__job job = parse(
@@ -110,18 +125,7 @@ static void test_everything(void **state) {
   assert_int_equal(schema->target.classes, 7);
   assert_null(schema->target.file);
   assert_true(job.data.holdout == 0.25 && job.data.examples_min == 20);
-  const struct fed_train_options *options = &job.train.options;
-  assert_string_equal(job.train.trainer, "ext");
-  assert_true(job.train.epochs == 3 && job.train.steps_max == 70 && options->batch_size == 8);
-  assert_int_equal(options->optimizer, FED_OPTIMIZER_ADAM);
-  assert_int_equal(options->schedule, FED_SCHEDULE_COSINE);
-  assert_int_equal(options->precision, FED_PRECISION_F64);
-  assert_int_equal(options->kernels, FED_KERNELS_REFERENCE);
-  assert_true(options->learning_rate == 1e-3 && options->momentum == 0.5 && options->nesterov);
-  assert_true(options->weight_decay == 0.01 && options->beta1 == 0.8 && options->beta2 == 0.9);
-  assert_true(options->epsilon == 1e-6 && options->clip_norm == 2);
-  assert_true(options->schedule_floor == 0.2 && options->schedule_factor == 0.3);
-  assert_true(options->schedule_every == 5 && options->schedule_steps == 9);
+  check_training(&job);
   assert_true(job.rounds.count == 4 && job.rounds.cohort == 10 && job.rounds.minimum == 8);
   assert_true(job.rounds.over_selection == 1.3 && job.rounds.failures_max == 3);
   assert_true(job.rounds.deadline_s == 0.5 && job.rounds.back_off_s == 120);
