@@ -84,8 +84,9 @@ static void init_credentials(struct credentials *credentials, const struct fed_c
   assert_non_null(fed_buffer_text(&credentials->key));
 }
 
-static inline void make_server_credentials(const struct fed__ca *ca, const char *name, int64_t from_ms,
-                                    int64_t until_ms, struct credentials *credentials) {
+static inline void make_server_credentials(const struct fed__ca *ca, const char *name,
+                                           int64_t from_ms, int64_t until_ms,
+                                           struct credentials *credentials) {
   struct fed__key key;
   struct fed__public_key public_key;
   const char *const names[] = {name};
