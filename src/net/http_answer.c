@@ -88,13 +88,16 @@ static void make_utf8(char *text) {
     if ((unsigned char)*text >= 0x80) *text = '?';
 }
 
+/* Failures of the server's own, whose messages may name its files. */
+static bool is_private(uint32_t status) {
+  return status == MHD_HTTP_INTERNAL_SERVER_ERROR || status == MHD_HTTP_INSUFFICIENT_STORAGE;
+}
+
 static int encode_failure(uint32_t status, uint32_t come_back_ms, struct fed_buffer *bytes) {
   const struct fed_error *error = fed_error_last();
-  const bool is_private =
-      status == MHD_HTTP_INTERNAL_SERVER_ERROR || status == MHD_HTTP_INSUFFICIENT_STORAGE;
   char message[sizeof error->message];
   snprintf(message, sizeof message, "%s",
-           is_private ? "the server failed; its log says why" : error->message);
+           is_private(status) ? "the server failed; its log says why" : error->message);
   make_utf8(message);
   Fed__Failure failure;
   fed__failure__init(&failure);
@@ -106,22 +109,33 @@ static int encode_failure(uint32_t status, uint32_t come_back_ms, struct fed_buf
   return fed__wire_encode(&failure.base, bytes);
 }
 
-/* A response made of the last failure; NULL if there is no memory even for that. */
-static struct MHD_Response *failure_response(struct fed__http_exchange *exchange, uint32_t status,
-                                             uint32_t come_back_ms) {
+/* Whether to come back, and when: as Retry-After, in whole seconds. */
+static size_t add_advice(uint32_t status, uint32_t come_back_ms, char seconds[16],
+                         struct fed__http_field *field) {
+  const uint32_t rounded_s = come_back_ms / 1000 + (come_back_ms % 1000 != 0);
+  if (come_back_ms == 0 && status != MHD_HTTP_SERVICE_UNAVAILABLE) return 0;
+  snprintf(seconds, 16, "%u", rounded_s ? rounded_s : RETRY_AFTER_S_MIN);
+  *field = (struct fed__http_field){MHD_HTTP_HEADER_RETRY_AFTER, seconds};
+  return 1;
+}
+
+/* A response made of the last failure; NULL if there is no memory even for that. `extra` may be
+ * NULL. */
+static struct MHD_Response *failure_response(const struct fed__http_exchange *exchange,
+                                             uint32_t status, uint32_t come_back_ms,
+                                             const struct fed__http_field *extra) {
+  const struct fed_context *context = exchange->server->context;
   char seconds[16];
-  const uint32_t retry_s = come_back_ms / 1000 + (come_back_ms % 1000 != 0);
-  const struct fed__http_field retry = {MHD_HTTP_HEADER_RETRY_AFTER, seconds};
-  const bool advises = come_back_ms > 0 || status == MHD_HTTP_SERVICE_UNAVAILABLE;
+  struct fed__http_field fields[2];
+  size_t count = add_advice(status, come_back_ms, seconds, fields);
   struct MHD_Response *response = NULL;
   struct fed_buffer body;
-  snprintf(seconds, sizeof seconds, "%u", retry_s ? retry_s : RETRY_AFTER_S_MIN);
-  fed_buffer_init(&body, exchange->server->context, FAILURE_BYTES_MAX);
-  if (status >= MHD_HTTP_INTERNAL_SERVER_ERROR && status != MHD_HTTP_SERVICE_UNAVAILABLE)
-    fed__log_failure(exchange->server->context, FED_LOG_ERROR, "http.failed");
+  if (extra) fields[count++] = *extra;
+  fed_buffer_init(&body, context, FAILURE_BYTES_MAX);
+  if (is_private(status)) fed__log_failure(context, FED_LOG_ERROR, "http.failed");
   if (encode_failure(status, come_back_ms, &body) == FED_OK) {
-    const struct fed__http_answer answer = {status,  "application/protobuf",  &retry,
-                                            advises, fed_buffer_slice(&body), NULL};
+    const struct fed__http_answer answer = {status, "application/protobuf",  fields,
+                                            count,  fed_buffer_slice(&body), NULL};
     if (make_response(exchange, &answer, &status, &response) != FED_OK) response = NULL;
   }
   fed_buffer_clear(&body);
@@ -159,13 +173,22 @@ void fed__http_answer(struct fed__http_exchange *exchange, const struct fed__htt
     answer_once(exchange, status, response);
 }
 
+static void answer_last_failure(struct fed__http_exchange *exchange, uint32_t status,
+                                uint32_t come_back_ms, const struct fed__http_field *extra) {
+  answer_once(exchange, status, failure_response(exchange, status, come_back_ms, extra));
+}
+
 void fed__http_answer_failure(struct fed__http_exchange *exchange, uint32_t come_back_ms) {
-  const uint32_t status = failure_status(fed_error_last()->code);
-  answer_once(exchange, status, failure_response(exchange, status, come_back_ms));
+  answer_last_failure(exchange, failure_status(fed_error_last()->code), come_back_ms, NULL);
+}
+
+void fed__http_answer_failure_with(struct fed__http_exchange *exchange, uint32_t come_back_ms,
+                                   struct fed__http_field field) {
+  answer_last_failure(exchange, failure_status(fed_error_last()->code), come_back_ms, &field);
 }
 
 void fed__http_answer_refusal(struct fed__http_exchange *exchange, uint32_t status) {
-  answer_once(exchange, status, failure_response(exchange, status, 0));
+  answer_last_failure(exchange, status, 0, NULL);
 }
 
 static struct fed__http_exchange *find_waiting(const struct fed__http_server *server) {
@@ -177,11 +200,11 @@ static struct fed__http_exchange *find_waiting(const struct fed__http_server *se
 /* An exchange that waits is over soon after somebody else answers it: it may only be touched
  * under the lock, and its response is made before. */
 void fed__http_answer_waiting(struct fed__http_server *server) {
-  struct fed__http_exchange unbound = {.server = server};
+  const struct fed__http_exchange unbound = {.server = server};
   const uint32_t status = MHD_HTTP_SERVICE_UNAVAILABLE;
   for (struct fed__http_exchange *exchange = NULL;;) {
     FED_RAISE(FED_E_BUSY, "the server is stopping: try again later");
-    struct MHD_Response *response = failure_response(&unbound, status, 0);
+    struct MHD_Response *response = failure_response(&unbound, status, 0, NULL);
     pthread_mutex_lock(&server->lock);
     exchange = find_waiting(server);
     if (exchange) hand_over(exchange, status, response);

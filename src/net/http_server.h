@@ -99,6 +99,9 @@ void fed__http_answer(struct fed__http_exchange *exchange, const struct fed__htt
  * Failure message (application/protobuf). The message of a status of 500 or 507 stays here, in
  * the log: it may name files. */
 void fed__http_answer_failure(struct fed__http_exchange *exchange, uint32_t come_back_ms);
+/* The same with one more header field, as Upload-Offset. */
+void fed__http_answer_failure_with(struct fed__http_exchange *exchange, uint32_t come_back_ms,
+                                   struct fed__http_field field);
 
 /* Counters since the start, for /metrics. */
 struct fed__http_counters {
