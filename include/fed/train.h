@@ -6,7 +6,8 @@
  *                  → fed_model_export → fed_trainer_free → fed_model_free
  *
  * A model is immutable after loading and may be shared by threads; a trainer is one thread's.
- * Everything a step needs is planned and allocated by fed_trainer_new; a step allocates nothing.
+ * Everything a step needs is planned and allocated by fed_trainer_new; a step allocates nothing,
+ * except for the first one of another batch size.
  * The same model, options, examples and machine give the same bits.
  */
 #ifndef FED_TRAIN_H
@@ -88,7 +89,8 @@ struct fed_train_options {
 /* SGD, softmax cross entropy, learning rate 0.1, batch 32, float32, Adam's usual betas. */
 FED_API void fed_train_options_init(struct fed_train_options *options);
 
-/* Sums over examples, so that they add up across batches and clients. */
+/* Sums over examples, so that they add up across batches and clients. A model with several labels
+ * for one example (an output [N, classes, positions…]) counts each label as an example. */
 struct fed_metrics {
   uint64_t example_count;
   uint64_t correct_count; /* argmax equals the label */
@@ -120,15 +122,16 @@ FED_API FED_MUST int fed_trainer_params(const struct fed_trainer *trainer,
                                         struct fed_params *params);
 
 /* The trainer's own batch memory: fill it (at most batch_size examples, set `count`) before a
- * step. Valid as long as the trainer. */
+ * step. Valid as long as the trainer. The first batch of a smaller size makes a plan for that size
+ * (it allocates, and may fail with FED_E_MEMORY); the last three of these are kept. */
 FED_API struct fed_batch *fed_trainer_batch(struct fed_trainer *trainer);
 
 /* One optimiser step on the batch. Adds to `metrics` (values before the update).
- * FED_E_RANGE for a label outside the classes, FED_E_NOT_FINITE if the loss is not finite; then
- * the parameters are those before the step. */
+ * FED_E_RANGE for a label outside the classes, FED_E_NOT_FINITE if the loss (or, with clip_norm,
+ * the gradient) is not finite; then parameters and metrics are those before the step. */
 FED_API FED_MUST int fed_train_step(struct fed_trainer *trainer, struct fed_metrics *metrics);
 
-/* Forward only, on the batch; adds to `metrics`. */
+/* Forward only, on the batch; adds to `metrics`. The same errors. */
 FED_API FED_MUST int fed_evaluate_step(struct fed_trainer *trainer, struct fed_metrics *metrics);
 
 /* Go through the rows of `examples` for `epochs` epochs, in an order drawn from `seed`, the last

@@ -46,17 +46,26 @@ static struct fed_slice find_metadata(const struct fed_model *model) {
   return fed_slice_of(NULL, 0);
 }
 
+static int is_read(const struct fed_model *model, uint32_t value) {
+  for (uint32_t i = 0; i < model->node_count; i++)
+    for (uint32_t j = 0; j < model->nodes[i].input_count && model->nodes[i].needed; j++)
+      if (model->nodes[i].inputs[j] == (int32_t)value) return 1;
+  return 0;
+}
+
 static int mark_name(struct choice *choice, struct fed_slice name) {
   const struct fed_model *model = choice->model;
   for (uint32_t i = 0; i < model->value_count; i++) {
     const struct fed__value *value = &model->values[i];
     if (strlen(value->name) != name.size || memcmp(value->name, name.data, name.size) != 0)
       continue;
-    if (!is_candidate(value)) break;
+    if (!is_candidate(value) || !is_read(model, i)) break;
     choice->slot[i] = 1;
     return FED_OK;
   }
-  return FED_RAISE(FED_E_MISSING, "metadata '%s' names '%.*s', which is not a float32 initializer",
+  return FED_RAISE(FED_E_MISSING,
+                   "metadata '%s' names '%.*s', which is not a float32 initializer "
+                   "that the output depends on",
                    METADATA_KEY, (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
 }
 

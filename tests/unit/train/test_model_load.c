@@ -337,6 +337,79 @@ static void test_trainable_names(void **state) {
   writer_trainable(&writer, "w,v");
   end_graph(&writer);
   check_refused(&writer, FED_E_MISSING, "'v', which is not a float32 initializer");
+  begin_graph(&writer);
+  writer_floats(&writer, "unread", 1, (const int64_t[]){1}, &(float){1});
+  writer_trainable(&writer, "w,unread");
+  end_graph(&writer);
+  check_refused(&writer, FED_E_MISSING, "'unread'");
+}
+
+/* Numbers in typed fields instead of raw bytes, as some exporters write them. */
+static void test_typed_arrays(void **state) {
+  (void)state;
+  static const float values[6] = {1, -2, 3.5F, 4, 5, 6};
+  struct graph_writer writer;
+  struct fed_buffer tensor, packed;
+  struct fed_model *model, *again;
+  writer_init(&writer);
+  fed_buffer_init(&tensor, &writer.context, 1024);
+  fed_buffer_init(&packed, &writer.context, 1024);
+  writer_input(&writer, "x", 2, (const int64_t[]){1, 2});
+  put_number(&tensor, 1, 2);
+  put_number(&tensor, 1, 3);
+  put_number(&tensor, 2, 1);
+  put_bytes(&tensor, 4, values, sizeof values);
+  put_text(&tensor, 8, "w");
+  put_part(&writer.graph, 5, &tensor);
+  put_number(&tensor, 1, 2);
+  put_number(&tensor, 2, 7);
+  put_varint(&packed, UINT64_MAX); /* -1, 2 */
+  put_varint(&packed, 2);
+  put_part(&tensor, 7, &packed);
+  put_text(&tensor, 8, "shape");
+  put_part(&writer.graph, 5, &tensor);
+  writer_node(&writer, "Reshape", "x,shape", "flat");
+  writer_node(&writer, "MatMul", "flat,w", "y");
+  writer_output(&writer, "y");
+  must(fed_model_load(&writer.context, writer_finish(&writer), &model));
+  assert_int_equal(fed_model_params(model)->count, 1);
+  assert_memory_equal(fed_params_floats(fed_model_params(model)), values, sizeof values);
+  writer.file.size = 0;
+  must(fed_model_export(model, fed_model_params(model), &writer.file));
+  must(fed_model_load(&writer.context, fed_buffer_slice(&writer.file), &again));
+  assert_memory_equal(fed_params_floats(fed_model_params(again)), values, sizeof values);
+  fed_model_free(again);
+  fed_model_free(model);
+  writer_clear(&writer);
+}
+
+/* Without a list: weights and biases train, a lone factor and an unread tensor do not; through a
+ * view, a weight still does. */
+static void test_trainable_rule(void **state) {
+  (void)state;
+  static const float values[6] = {1, 2, 3, 4, 5, 6};
+  static const char *const expected[] = {"w", "bias", "row"};
+  struct graph_writer writer;
+  struct fed_model *model;
+  begin_graph(&writer);
+  writer_floats(&writer, "bias", 1, (const int64_t[]){3}, values);
+  writer_floats(&writer, "factor", 1, (const int64_t[]){1}, values);
+  writer_floats(&writer, "unread", 1, (const int64_t[]){3}, values);
+  writer_floats(&writer, "row", 2, (const int64_t[]){1, 3}, values);
+  writer_ints(&writer, "three", 1, (const int64_t[]){3});
+  writer_node(&writer, "MatMul", "x,w", "product");
+  writer_node(&writer, "Add", "product,bias", "sum");
+  writer_node(&writer, "Mul", "sum,factor", "scaled");
+  writer_node(&writer, "Reshape", "row,three", "list");
+  writer_node(&writer, "Add", "list,scaled", "y");
+  writer_node(&writer, "Add", "y,unread", "aside");
+  writer_output(&writer, "y");
+  must(fed_model_load(&writer.context, writer_finish(&writer), &model));
+  const struct fed_params *params = fed_model_params(model);
+  assert_int_equal(params->count, 3);
+  for (size_t i = 0; i < 3; i++) assert_string_equal(params->tensors[i].name, expected[i]);
+  fed_model_free(model);
+  writer_clear(&writer);
 }
 
 /* Graphs in attributes in nodes in graphs …: refused before the decoder recurses. */
@@ -402,6 +475,8 @@ int main(void) {
       cmocka_unit_test(test_conv_attributes),
       cmocka_unit_test(test_inputs),
       cmocka_unit_test(test_trainable_names),
+      cmocka_unit_test(test_trainable_rule),
+      cmocka_unit_test(test_typed_arrays),
       cmocka_unit_test(test_deep_nesting),
       cmocka_unit_test(test_other_bytes),
   };
