@@ -13,7 +13,7 @@ typedef int16_t grid16 __attribute__((aligned(1), may_alias));
 typedef int32_t grid32 __attribute__((aligned(1), may_alias));
 
 /* One copy of the loop a generation of processors, chosen when the program starts: 2 to 4 times as
- * fast as the plain copy in the cache, 1.1 to 1.3 times out of it (bench/fold.c, AMD EPYC 9005).
+ * fast as the plain copy in the cache, 1.1 to 1.3 times out of it (bench/bench_fold.c, AMD EPYC 9005).
  * GCC vectorises such loops only from -O3. */
 #if !defined(__x86_64__)
 #define FOR_EACH_CPU

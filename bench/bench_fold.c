@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fold.c: how fast fed__fold adds an update to a sum, beside what this machine's memory can do
- * for one thread in the same run.
+ * bench_fold.c: how fast fed__fold adds an update to a sum, beside what this machine's memory can
+ * do for one thread in the same run.
  *
  *   bench_fold [million elements of the large sum, 50] [repeats, 11]
  *
