@@ -23,11 +23,13 @@
 #define STEP 1e-5
 #define TOLERANCE 1e-8
 
-/* A case: operands a, b, c, and a function that writes the nodes from them to "y". */
+/* A case: operands a, b, c, and a function that writes the nodes from them to "y"; which of them
+ * train, if not all. */
 struct operand_case {
   const char *name;
   void (*write)(struct graph_writer *writer);
   struct fed_shape operands[3];
+  const char *trainable;
 };
 
 static void write_operands(struct graph_writer *writer, const struct operand_case *test) {
@@ -45,7 +47,7 @@ static void write_operands(struct graph_writer *writer, const struct operand_cas
     writer_floats(writer, names[count], test->operands[count].rank, test->operands[count].dims,
                   values);
   }
-  writer_trainable(writer, lists[count - 1]);
+  writer_trainable(writer, test->trainable ? test->trainable : lists[count - 1]);
 }
 
 /* y as one row of logits. The input's one feature is added so that the graph has an input. */
@@ -273,6 +275,11 @@ static const struct operand_case cases[] = {
     {"Conv, dilations", conv_dilated, {{4, {1, 2, 4, 6}}, {4, {2, 2, 2, 3}}, {1, {2}}}},
     {"Conv, groups", conv_grouped, {{4, {2, 4, 4, 4}}, {4, {6, 2, 2, 3}}, {1, {6}}}},
     {"Conv, auto_pad", conv_same, {{4, {1, 1, 5, 4}}, {4, {2, 1, 3, 3}}, {1, {2}}}},
+    {"Conv, frozen weights", conv_padded, {{4, {2, 2, 4, 5}}, {4, {3, 2, 3, 2}}, {1, {3}}}, "a,c"},
+    {"Conv, frozen bias", conv_padded, {{4, {2, 2, 4, 5}}, {4, {3, 2, 3, 2}}, {1, {3}}}, "b"},
+    {"Conv, only data", conv_padded, {{4, {2, 2, 4, 5}}, {4, {3, 2, 3, 2}}, {1, {3}}}, "a"},
+    {"Gemm, frozen factors", gemm_bias, {{2, {3, 4}}, {2, {4, 5}}, {1, {5}}}, "c"},
+    {"MatMul, frozen left", matmul, {{2, {3, 4}}, {3, {2, 4, 2}}}, "b"},
     {"Conv, one dimension", conv_one_dimension, {{3, {2, 2, 7}}, {3, {3, 2, 3}}, {1, {3}}}},
     {"MaxPool", pool, {{4, {2, 2, 4, 4}}}},
     {"MaxPool, overlapping", pool_overlapping, {{4, {2, 2, 5, 5}}}},
