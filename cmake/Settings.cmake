@@ -17,7 +17,7 @@ endif()
 
 # -ffp-contract=off and no -ffast-math: a result is the same from build to build.
 add_library(fed_settings INTERFACE)
-target_compile_definitions(fed_settings INTERFACE _GNU_SOURCE FED_BUILD)
+target_compile_definitions(fed_settings INTERFACE _GNU_SOURCE FED_BUILD FED_VERSION="${PROJECT_VERSION}")
 target_include_directories(fed_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_include_directories(fed_settings SYSTEM INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(fed_settings INTERFACE -ffp-contract=off -fno-math-errno -fstack-protector-strong)

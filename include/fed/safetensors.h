@@ -21,13 +21,16 @@ struct fed_safetensors_note {
   const char *value;
 };
 
-/* Append the file's bytes for `params` to `out`. Same parameters and notes, same bytes. */
+/* Append the file's bytes for `params` to `out`. Same parameters and notes, same bytes.
+ * FED_E_INPUT for a name or note that is not UTF-8 and for a tensor named "__metadata__",
+ * FED_E_TOO_LARGE, FED_E_MEMORY; then `out` is unchanged. */
 FED_API FED_MUST int fed_safetensors_encode(const struct fed_params *params,
                                             const struct fed_safetensors_note *notes,
                                             size_t note_count, struct fed_buffer *out);
 
 /* Copy a file's tensors into a new set, ordered as their data lies in the file. FED_E_TRUNCATED,
- * FED_E_SYNTAX, FED_E_DUPLICATE, FED_E_RANGE, FED_E_TOO_LARGE, FED_E_UNSUPPORTED. */
+ * FED_E_SYNTAX, FED_E_DUPLICATE, FED_E_RANGE, FED_E_SHAPE, FED_E_TOO_LARGE, FED_E_UNSUPPORTED;
+ * then `params` is empty. */
 FED_API FED_MUST int fed_safetensors_decode(struct fed_slice file,
                                             const struct fed_context *context,
                                             struct fed_params *params);

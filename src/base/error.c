@@ -48,29 +48,30 @@ const struct fed_error *fed_error_last(void) { return &last_error; }
 
 void fed_error_clear(void) { last_error = (struct fed_error){0}; }
 
+/* Both format into a copy: the arguments may be the last message itself. */
 int fed__raise(const char *file, int line, int code, const char *format, ...) {
+  char message[sizeof last_error.message];
   va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
   last_error.code = code;
   last_error.file = file;
   last_error.line = line;
-  va_start(arguments, format);
-  vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
-  va_end(arguments);
+  memcpy(last_error.message, message, sizeof message);
   return code;
 }
 
 int fed__wrap(const char *format, ...) {
-  char inner[sizeof last_error.message];
-  memcpy(inner, last_error.message, sizeof inner);
+  char message[sizeof last_error.message];
   va_list arguments;
   va_start(arguments, format);
-  int length = vsnprintf(last_error.message, sizeof last_error.message, format, arguments);
+  const int length = vsnprintf(message, sizeof message, format, arguments);
   va_end(arguments);
-  if (length < 0 || (size_t)length + 3 > sizeof last_error.message) return last_error.code;
-  memcpy(last_error.message + length, ": ", 2);
-  const size_t room = sizeof last_error.message - (size_t)length - 3;
-  const size_t kept = strnlen(inner, room);
-  memcpy(last_error.message + length + 2, inner, kept);
-  last_error.message[(size_t)length + 2 + kept] = '\0';
+  if (length >= 0 && (size_t)length + 3 < sizeof message) {
+    const size_t room = sizeof message - (size_t)length;
+    snprintf(message + length, room, ": %.*s", (int)room - 3, last_error.message);
+  }
+  memcpy(last_error.message, message, sizeof message);
   return last_error.code;
 }

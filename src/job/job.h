@@ -70,7 +70,8 @@ struct fed__job {
   struct {
     uint32_t every;    /* evaluate the global model every so many rounds; 0: never */
     int federated;     /* on the agents' held-out rows */
-    char *test_folder; /* a server test set (same schema), relative to the job file; NULL: none */
+    char *test_folder; /* a server test set (same schema), below the server's data folder, or
+                          absolute; NULL: none */
     char *test_inputs, *test_target; /* its files; NULL: named as in the schema */
   } evaluate;
 
@@ -124,7 +125,7 @@ struct fed__policy {
   double cpu_s_max;              /* a round */
   double train_s_max;            /* wall clock of a round */
   uint64_t download_bytes_max, upload_bytes_max; /* a message */
-  uint32_t threads_max;                          /* 0: as many as there are processors */
+  uint64_t network_bytes_per_s_max;              /* each way; 0: no limit */
   uint32_t hour_from, hour_to; /* train only between these local hours; equal: always */
 };
 

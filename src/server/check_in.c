@@ -65,8 +65,7 @@ void fed__give_task(struct fed__run *run, uint32_t client) {
 int fed__run_is_eligible(const struct fed__run *run, uint32_t client) {
   const struct fed__roster_client *member = run->server->roster.clients[client];
   if (client < run->refused_count && run->refused[client]) return 0;
-  const uint64_t examples = fed__roster_examples(member, run->job.data.name);
-  return examples >= run->job.data.examples_min && examples > 0;
+  return fed__roster_has(member, run->job.data.name, run->job.data.examples_min);
 }
 
 static int mark_refused(struct fed__run *run, uint32_t client) {

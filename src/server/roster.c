@@ -58,8 +58,13 @@ int fed__roster_number(struct fed__roster *roster, const char *name, uint32_t *n
   return FED_OK;
 }
 
-uint64_t fed__roster_examples(const struct fed__roster_client *client, const char *dataset) {
-  for (size_t i = 0; i < client->dataset_count; i++)
-    if (strcmp(client->datasets[i].name, dataset) == 0) return client->datasets[i].example_count;
+int fed__roster_has(const struct fed__roster_client *client, const char *dataset,
+                    uint64_t examples_min) {
+  if (!dataset) return 1;
+  for (size_t i = 0; i < client->dataset_count; i++) {
+    const struct fed__roster_dataset *entry = &client->datasets[i];
+    if (strcmp(entry->name, dataset) == 0)
+      return entry->example_count == 0 || entry->example_count >= examples_min;
+  }
   return 0;
 }

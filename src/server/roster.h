@@ -39,7 +39,10 @@ void fed__roster_clear(struct fed__roster *roster);
 /* The number of that name, added if new. */
 FED_MUST int fed__roster_number(struct fed__roster *roster, const char *name, uint32_t *number);
 
-/* The examples that a client said to have in a data set; 0 if none. */
-uint64_t fed__roster_examples(const struct fed__roster_client *client, const char *dataset);
+/* Does the client say that it has the data set, and with at least so many examples? An agent that
+ * has not opened a data set yet reports 0 examples: unknown, which counts as enough. `dataset`
+ * NULL: the job needs no data. */
+int fed__roster_has(const struct fed__roster_client *client, const char *dataset,
+                    uint64_t examples_min);
 
 #endif

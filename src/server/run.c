@@ -63,7 +63,7 @@ static void open_round(struct fed__run *run) {
   const struct fed_context *context = run->server->context;
   char *cohort = cohort_names(run);
   forget_answers(run);
-  run->bytes_up = run->bytes_down = 0;
+  fed__run_note_bytes(run);
   run->round_started_us = context->clock->monotonic_us(context->clock);
   note_failure(run, context->entropy->fill(context->entropy, run->nonce, sizeof run->nonce));
   note_failure(run, cohort ? put_round(run, FED__ROUND_OPEN, cohort, 0) : FED_E_MEMORY);
@@ -231,8 +231,11 @@ static int open_test_set(struct fed__run *run) {
                      "evaluate.test: a server test set works with one input, "
                      "this job has %zu",
                      schema.input_count);
-  int code =
-      fed__dataset_open(run->server->context, job->evaluate.test_folder, &schema, &run->test_set);
+  char folder[4096];
+  const int absolute = job->evaluate.test_folder[0] == '/';
+  snprintf(folder, sizeof folder, "%.2000s%s%.2000s", absolute ? "" : run->server->data_folder,
+           absolute ? "" : "/", job->evaluate.test_folder);
+  int code = fed__dataset_open(run->server->context, folder, &schema, &run->test_set);
   return code == FED_OK ? code : FED_WRAP("the server's test set");
 }
 

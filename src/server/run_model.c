@@ -17,6 +17,13 @@ static double seconds_of_round(const struct fed__run *run) {
   return (double)(context->clock->monotonic_us(context->clock) - run->round_started_us) * 1e-6;
 }
 
+void fed__run_note_bytes(struct fed__run *run) {
+  struct fed__http_counters now = {0};
+  if (run->server->http) fed__http_server_counters(run->server->http, &now);
+  run->bytes_in_before = now.bytes_in;
+  run->bytes_out_before = now.bytes_out;
+}
+
 static json_t *sums_json(const struct fed__metric_sums *sums) {
   if (!sums->example_count) return json_null();
   const double count = (double)sums->example_count;
@@ -26,13 +33,15 @@ static json_t *sums_json(const struct fed__metric_sums *sums) {
 }
 
 static void record_close(struct fed__run *run, const char *type, const char *parameters) {
-  fed__server_event(run->server, run->record.id, type,
-                    "s:I, s:i, s:i, s:i, s:o, s:o, s:f, s:I, s:I, s:s?", "round",
-                    (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "cohort",
-                    (int)run->round.cohort_count, "reported", (int)run->round.reported_count,
-                    "train", sums_json(&run->train), "evaluate", sums_json(&run->evaluate),
-                    "seconds", seconds_of_round(run), "bytes_up", (json_int_t)run->bytes_up,
-                    "bytes_down", (json_int_t)run->bytes_down, "parameters", parameters);
+  struct fed__http_counters now = {0};
+  if (run->server->http) fed__http_server_counters(run->server->http, &now);
+  fed__server_event(
+      run->server, run->record.id, type, "s:I, s:i, s:i, s:i, s:o, s:o, s:f, s:I, s:I, s:s?",
+      "round", (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "cohort",
+      (int)run->round.cohort_count, "reported", (int)run->round.reported_count, "train",
+      sums_json(&run->train), "evaluate", sums_json(&run->evaluate), "seconds",
+      seconds_of_round(run), "bytes_up", (json_int_t)(now.bytes_in - run->bytes_in_before),
+      "bytes_down", (json_int_t)(now.bytes_out - run->bytes_out_before), "parameters", parameters);
 }
 
 /* ---- the new version ------------------------------------------------------------------------ */

@@ -270,6 +270,8 @@ int fed__server_open(const struct fed_context *context, const struct fed__server
   fed__roster_init(&fresh->roster, context);
   fed__server_routes(fresh);
   snprintf(fresh->folder, sizeof fresh->folder, "%s", options->folder);
+  snprintf(fresh->data_folder, sizeof fresh->data_folder, "%s",
+           options->data_folder ? options->data_folder : options->folder);
   int code = open_parts(fresh, options);
   if (code != FED_OK) {
     fed__server_close(fresh);

@@ -19,9 +19,10 @@ struct fed__server;
 
 struct fed__server_options {
   const char *folder;
-  const char *address; /* NULL: as federation.json says */
-  uint16_t port;       /* 0: as federation.json says */
-  uint32_t threads;    /* 0: one per core, at most 4 */
+  const char *data_folder; /* a job's relative test folder lies below it; NULL: `folder` */
+  const char *address;     /* NULL: as federation.json says */
+  uint16_t port;           /* 0: as federation.json says */
+  uint32_t threads;        /* 0: one per core, at most 4 */
 };
 
 FED_MUST int fed__server_open(const struct fed_context *context,

@@ -46,7 +46,7 @@ struct fed__run {
   uint8_t *refused;              /* by client: its policy forbids this job */
   uint32_t refused_count;        /* entries of `refused` */
   int64_t round_started_us;
-  uint64_t bytes_up, bytes_down; /* of this round */
+  uint64_t bytes_in_before, bytes_out_before; /* the server's counters when the round opened */
   /* The answer of the state table to the request at hand. */
   enum fed__round_effect_type verdict;
   const char *verdict_reason;
@@ -89,7 +89,7 @@ struct fed__server {
   struct fed__http_handler handler;
   const struct fed_context *context;
   struct fed__federation federation;
-  char folder[4096];
+  char folder[4096], data_folder[4096];
   char url[300];
   struct fed__store *store;
   struct fed__ca ca;
@@ -164,6 +164,7 @@ struct fed__round_event fed__run_event(const struct fed__run *run, enum fed__rou
 
 /* run_model.c */
 void fed__run_close_round(struct fed__run *run);
+void fed__run_note_bytes(struct fed__run *run);
 FED_MUST int fed__run_resume_measuring(struct fed__run *run);
 void fed__run_join_evaluator(struct fed__run *run);
 FED_MUST int fed__run_store_start(struct fed__run *run); /* version 0, and the job's record */

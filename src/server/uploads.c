@@ -276,7 +276,6 @@ static int report(struct fed__run *run, const struct fed__upload *upload,
   event.attempt = upload->attempt;
   event.exchange = upload->exchange;
   run->pending = pending;
-  run->bytes_up += upload->body.size;
   const int code = fed__run_step(run, &event);
   run->pending = NULL;
   return code;

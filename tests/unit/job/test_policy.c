@@ -58,7 +58,7 @@ static void test_everything(void **state) {
                                     "demand: {cohort_min: 5, clip_norm_max: 1.5}\n"
                                     "share: {metrics: true, examples_counted_max: 1000}\n"
                                     "limits: {memory: 2 GiB, cpu: 90 s, train: 2 min,\n"
-                                    "         download: 64 MiB, upload: 512 KiB, threads: 3}\n"
+                                    "         download: 64 MiB, upload: 512 KiB, network: 1 MiB}\n"
                                     "schedule: {hours: 20-6}\n");
   assert_int_equal(policy.job_count, 2);
   assert_string_equal(policy.plans[0], HASH);
@@ -71,7 +71,7 @@ static void test_everything(void **state) {
   assert_true(policy.share_metrics && policy.examples_counted_max == 1000);
   assert_true(policy.memory_bytes_max == 2147483648 && policy.cpu_s_max == 90);
   assert_true(policy.train_s_max == 120 && policy.download_bytes_max == 67108864);
-  assert_true(policy.upload_bytes_max == 524288 && policy.threads_max == 3);
+  assert_true(policy.upload_bytes_max == 524288 && policy.network_bytes_per_s_max == 1048576);
   assert_true(policy.hour_from == 20 && policy.hour_to == 6);
   fed__policy_clear(&policy);
 }

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task.c: one task, from the server's offer to its receipt.
+ */
+#include "agent/agent_state.h"
+#include "agent/external.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/raise.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define UPLOAD_TRIES 8
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+static int fetch(struct fed__agent *agent, ProtobufCBinaryData hash_bytes,
+                 struct fed__agent_object *object) {
+  struct fed__digest hash;
+  memcpy(hash.bytes, hash_bytes.data, sizeof hash.bytes);
+  if (object->bytes.size && fed__digest_equal(&hash, &object->hash)) return FED_OK;
+  fed_buffer_clear(&object->bytes);
+  const uint64_t size_max = agent->policy.download_bytes_max;
+  fed_buffer_init(&object->bytes, agent->context, size_max ? (size_t)size_max : SIZE_MAX);
+  const int code = fed__federation_download(agent->client, agent->context, &hash, &object->bytes);
+  if (code == FED_OK)
+    object->hash = hash;
+  else
+    fed_buffer_clear(&object->bytes);
+  return code;
+}
+
+/* ---- the owner's policy --------------------------------------------------------------------- */
+
+static const struct fed__policy_dataset *find_dataset(const struct fed__policy *policy,
+                                                      const char *name) {
+  for (size_t i = 0; i < policy->dataset_count; i++)
+    if (strcmp(policy->datasets[i].name, name) == 0) return &policy->datasets[i];
+  return NULL;
+}
+
+static const struct fed__policy_trainer *find_trainer(const struct fed__policy *policy,
+                                                      const char *name) {
+  for (size_t i = 0; i < policy->trainer_count; i++)
+    if (strcmp(policy->trainers[i].name, name) == 0) return &policy->trainers[i];
+  return NULL;
+}
+
+static uint32_t local_hour(const struct fed_context *context) {
+  const time_t now = (time_t)(context->clock->wall_ms(context->clock) / 1000);
+  struct tm parts;
+  return localtime_r(&now, &parts) ? (uint32_t)parts.tm_hour : 0;
+}
+
+static int check_task(struct fed__agent *agent, const Fed__Task *task, const struct fed__job *job) {
+  char plan[FED__DIGEST_HEX_SIZE];
+  fed__digest_encode(&agent->plan.hash, plan);
+  FED_TRY(fed__policy_allows(&agent->policy, job, plan, local_hour(agent->context)));
+  if (task->cohort < agent->policy.cohort_min)
+    return FED_RAISE(FED_E_DENIED, "a cohort of %u; this site's policy demands at least %u",
+                     task->cohort, agent->policy.cohort_min);
+  return FED_OK;
+}
+
+/* A refusal goes into the owner's log, and to the server with the next check-in. */
+static void refuse(struct fed__agent *agent, const char *job) {
+  const struct fed_error *error = fed_error_last();
+  struct fed__agent_refusal *refusal =
+      &agent->refusals[agent->refusal_count++ % FED__AGENT_REFUSALS_MAX];
+  snprintf(refusal->job, sizeof refusal->job, "%s", job);
+  snprintf(refusal->reason, sizeof refusal->reason, "%.500s", error->message);
+  refusal->code = error->code;
+  fed__log(agent->context, FED_LOG_WARNING, "job.refused", "s:s, s:s", "job", job, "reason",
+           refusal->reason);
+}
+
+/* ---- the work ------------------------------------------------------------------------------- */
+
+static int do_work(struct fed__agent *agent, const struct fed__job *job,
+                   const struct fed__work_request *request, struct fed__work_result *result) {
+  const struct fed__policy *policy = &agent->policy;
+  const struct fed__work_limits limits = {policy->memory_bytes_max, policy->cpu_s_max,
+                                          policy->train_s_max};
+  if (strcmp(job->train.trainer, "native") == 0)
+    return fed__worker_do(&agent->worker, &limits, request, fed__agent_stopping, agent, result);
+  const struct fed__policy_trainer *trainer = find_trainer(policy, job->train.trainer);
+  if (!trainer)
+    return FED_RAISE(FED_E_DENIED,
+                     "the job wants the trainer '%s', which this site's policy does "
+                     "not name",
+                     job->train.trainer);
+  return fed__external_do(agent->context, trainer->command, &limits, request, fed__agent_stopping,
+                          agent, result);
+}
+
+static void fill_metrics(const struct fed_metrics *metrics, Fed__Metrics *message) {
+  message->example_count = metrics->example_count;
+  message->correct_count = metrics->correct_count;
+  message->loss_sum = metrics->loss_sum;
+}
+
+static int encode_update(const struct fed__agent *agent, const Fed__Task *task,
+                         const struct fed__work_result *result, struct fed_buffer *out) {
+  Fed__UpdateHeader header = FED__UPDATE_HEADER__INIT;
+  Fed__Metrics train = FED__METRICS__INIT, evaluate = FED__METRICS__INIT;
+  const uint64_t counted_max = agent->policy.examples_counted_max;
+  header.nonce = task->nonce;
+  header.example_count =
+      counted_max && result->example_count > counted_max ? counted_max : result->example_count;
+  if (agent->policy.share_metrics) {
+    fill_metrics(&result->train_metrics, &train);
+    fill_metrics(&result->evaluate_metrics, &evaluate);
+    header.train = &train;
+    header.evaluate = &evaluate;
+    header.norm = result->norm;
+  }
+  header.grid_bits = result->grid_bits;
+  header.element_count = result->element_count;
+  header.train_s = result->train_s;
+  header.peak_bytes = result->peak_bytes;
+  header.clamped_count = result->clamped_count;
+  return fed__update_encode(&header, fed_buffer_slice(&result->grid), out);
+}
+
+static int send_update(struct fed__agent *agent, const Fed__Task *task,
+                       const struct fed__work_result *result) {
+  static const char *const verdicts[] = {"counted", "counted before", "dismissed"};
+  const uint64_t size_max = agent->policy.upload_bytes_max;
+  Fed__Receipt *receipt = NULL;
+  struct fed_buffer update;
+  fed_buffer_init(&update, agent->context, size_max ? (size_t)size_max : SIZE_MAX);
+  int code = encode_update(agent, task, result, &update);
+  if (code == FED_E_TOO_LARGE)
+    code = FED_RAISE(FED_E_DENIED, "the update is larger than the %llu bytes that may leave",
+                     (unsigned long long)size_max);
+  if (code == FED_OK)
+    code = fed__federation_upload(agent->client, agent->context, task, fed_buffer_slice(&update),
+                                  UPLOAD_TRIES, &receipt);
+  if (code == FED_OK)
+    fed__log(agent->context, FED_LOG_INFO, "update.sent", "s:s, s:I, s:I, s:f, s:s", "job",
+             task->job, "round", (json_int_t)task->round, "bytes", (json_int_t)update.size,
+             "train_s", result->train_s, "verdict",
+             receipt->verdict <= FED__VERDICT__DISMISSED ? verdicts[receipt->verdict] : "?");
+  fed__wire_free(agent->context, receipt);
+  fed_buffer_clear(&update);
+  return code;
+}
+
+static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
+                         const struct fed__job *job) {
+  const char *name = job->data.name;
+  const struct fed__policy_dataset *dataset = name ? find_dataset(&agent->policy, name) : NULL;
+  struct fed__work_result result;
+  if (name && !dataset)
+    return FED_RAISE(FED_E_DENIED,
+                     "the job wants the data set '%s', which this site's policy does "
+                     "not name",
+                     name);
+  const int training = task->kind == FED__TASK_KIND__TRAIN;
+  const struct fed__work_request request = {.plan = fed_buffer_slice(&agent->plan.bytes),
+                                            .graph = fed_buffer_slice(&agent->graph.bytes),
+                                            .parameters =
+                                                fed_buffer_slice(&agent->parameters.bytes),
+                                            .data_folder = dataset ? dataset->folder : "",
+                                            .client = agent->identity.name,
+                                            .round = task->round,
+                                            .train = training,
+                                            .evaluate = task->evaluate || !training};
+  fed__work_result_init(&result, agent->context);
+  int code = do_work(agent, job, &request, &result);
+  if (code == FED_OK) {
+    if (training && dataset)
+      agent->example_counts[dataset - agent->policy.datasets] = result.example_count;
+    code = send_update(agent, task, &result);
+  }
+  fed__work_result_clear(&result);
+  return code;
+}
+
+static int prepare(struct fed__agent *agent, const Fed__Task *task, struct fed__job *job) {
+  FED_TRY(fetch(agent, task->plan, &agent->plan));
+  FED_TRY(fed__job_parse(agent->context, "job.yaml", fed_buffer_slice(&agent->plan.bytes), job));
+  FED_TRY(check_task(agent, task, job));
+  FED_TRY(fetch(agent, task->graph, &agent->graph));
+  return fetch(agent, task->parameters, &agent->parameters);
+}
+
+/* The message stays here: it may quote the owner's data. Only the error's code goes out. */
+static int report(struct fed__agent *agent, const Fed__Task *task, int code) {
+  Fed__TaskFailure failure = FED__TASK_FAILURE__INIT;
+  fed__log_failure(agent->context, FED_LOG_ERROR, "task.failed");
+  failure.job = task->job;
+  failure.round = task->round;
+  failure.attempt = task->attempt;
+  failure.exchange = task->exchange;
+  failure.nonce = task->nonce;
+  failure.code = (uint32_t)code;
+  failure.message = (char *)(uintptr_t)fed_error_text(code);
+  return fed__federation_report_failure(agent->client, agent->context, &failure);
+}
+
+static int is_of_the_connection(int code) {
+  return code == FED_E_NETWORK || code == FED_E_REVOKED || code == FED_E_CERTIFICATE ||
+         code == FED_E_EXPIRED || fed_error_class(code) == FED_CLASS_BUSY;
+}
+
+int fed__agent_do_task(struct fed__agent *agent, const Fed__Task *task) {
+  struct fed__job job = {0};
+  int code = prepare(agent, task, &job);
+  if (code == FED_OK) code = work_and_send(agent, task, &job);
+  fed__job_clear(&job);
+  if (code == FED_OK || is_of_the_connection(code) || fed__agent_stopping(agent)) return code;
+  if (fed_error_class(code) == FED_CLASS_DENIED) {
+    refuse(agent, task->job);
+    return FED_OK;
+  }
+  return report(agent, task, code);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work.c: training and evaluating for one round, with the engine of this library.
+ */
+#include "agent/work.h"
+#include "base/memory.h"
+#include "base/raise.h"
+#include "base/rng.h"
+#include "data/split.h"
+#include "fed/safetensors.h"
+#include "round/plan.h"
+
+struct fed__work_session {
+  const struct fed_context *context;
+  struct fed_buffer plan, graph; /* what is open, to see whether it is asked for again */
+  char *data_folder;
+  struct fed__job job;
+  struct fed_model *model;
+  struct fed_examples *examples;
+  struct fed_trainer *trainer;
+  struct fed__split split;
+};
+
+void fed__work_result_init(struct fed__work_result *result, const struct fed_context *context) {
+  *result = (struct fed__work_result){0};
+  fed_buffer_init(&result->grid, context, SIZE_MAX);
+}
+
+void fed__work_result_clear(struct fed__work_result *result) { fed_buffer_clear(&result->grid); }
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void close_job(struct fed__work_session *session) {
+  fed_trainer_free(session->trainer);
+  fed_examples_free(session->examples);
+  fed_model_free(session->model);
+  fed__job_clear(&session->job);
+  fed__split_clear(&session->split);
+  fed__free(session->context, session->data_folder);
+  fed_buffer_clear(&session->plan);
+  fed_buffer_clear(&session->graph);
+  session->trainer = NULL;
+  session->examples = NULL;
+  session->model = NULL;
+  session->data_folder = NULL;
+}
+
+static int split_rows(struct fed__work_session *session, const char *client) {
+  const size_t count = session->examples->count;
+  struct fed_rng rng;
+  fed__rng_init(&rng, session->job.seed, "holdout", fed__name_number(client), 0);
+  return fed__split_holdout(session->context, count, session->job.data.holdout, fed__rng_next(&rng),
+                            &session->split);
+}
+
+static int check_enough(const struct fed__work_session *session) {
+  if (session->split.train_count == 0)
+    return FED_RAISE(FED_E_EMPTY, "no examples are left for training after holding out %g of %zu",
+                     session->job.data.holdout, session->examples->count);
+  if (session->examples->count < session->job.data.examples_min)
+    return FED_RAISE(FED_E_EMPTY, "this site has %zu examples, the job wants at least %llu",
+                     session->examples->count, (unsigned long long)session->job.data.examples_min);
+  return FED_OK;
+}
+
+static int open_parts(struct fed__work_session *session, const struct fed__work_request *request) {
+  const struct fed_context *context = session->context;
+  FED_TRY(fed_buffer_append(&session->plan, request->plan.data, request->plan.size));
+  FED_TRY(fed_buffer_append(&session->graph, request->graph.data, request->graph.size));
+  session->data_folder = fed__copy_text(context, request->data_folder);
+  if (!session->data_folder) return FED_E_MEMORY;
+  FED_TRY(fed__job_parse(context, "job.yaml", request->plan, &session->job));
+  FED_TRY(fed_model_load(context, request->graph, &session->model));
+  if (!session->job.data.name) return FED_OK; /* a job that only moves parameters */
+  FED_TRY(fed__dataset_open(context, request->data_folder, &session->job.data.schema,
+                            &session->examples));
+  FED_TRY(split_rows(session, request->client));
+  FED_TRY(check_enough(session));
+  return fed_trainer_new(context, session->model, &session->job.train.options, &session->trainer);
+}
+
+static int is_open(const struct fed__work_session *session,
+                   const struct fed__work_request *request) {
+  return session->model && session->plan.size == request->plan.size &&
+         session->graph.size == request->graph.size &&
+         memcmp(session->plan.data, request->plan.data, request->plan.size) == 0 &&
+         memcmp(session->graph.data, request->graph.data, request->graph.size) == 0 &&
+         strcmp(session->data_folder, request->data_folder) == 0;
+}
+
+static int open_job(struct fed__work_session *session, const struct fed__work_request *request) {
+  if (is_open(session, request)) return FED_OK;
+  close_job(session);
+  int code = open_parts(session, request);
+  if (code != FED_OK) close_job(session);
+  return code;
+}
+
+/* ---- working -------------------------------------------------------------------------------- */
+
+int fed__work_finish(const struct fed_context *context, const struct fed__job *job,
+                     const struct fed_params *received, struct fed_params *trained,
+                     struct fed__work_result *result) {
+  struct fed__plan plan;
+  const size_t count = fed_params_elements(received);
+  (void)context;
+  FED_TRY(fed__plan_make(job, count, &plan));
+  const size_t bytes = fed__stage_grid_bytes(&plan.stages, count);
+  result->grid.size = 0;
+  FED_TRY(fed_buffer_reserve(&result->grid, bytes));
+  struct fed__update update = {.values = fed_params_floats(trained),
+                               .received = fed_params_floats(received),
+                               .element_count = count,
+                               .grid = result->grid.data};
+  FED_TRY(fed__stage_run_client(&plan.stages, &update));
+  result->grid.size = bytes;
+  result->grid_bits = plan.stages.grid_bits;
+  result->element_count = count;
+  result->norm = update.norm;
+  result->clamped_count = update.clamped_count;
+  return FED_OK;
+}
+
+static int train(struct fed__work_session *session, const struct fed__work_request *request,
+                 const struct fed_params *received, struct fed__work_result *result) {
+  const struct fed__job *job = &session->job;
+  const struct fed_epochs epochs = {.rows = session->split.train,
+                                    .row_count = session->split.train_count,
+                                    .epochs = job->train.epochs,
+                                    .steps_max = job->train.steps_max,
+                                    .seed =
+                                        fed__plan_train_seed(job, request->round, request->client)};
+  struct fed_params trained = {0};
+  result->example_count = session->examples ? session->split.train_count : 1;
+  if (job->train.epochs && session->examples)
+    FED_TRY(fed_train_epochs(session->trainer, session->examples, &epochs, &result->train_metrics));
+  FED_TRY(fed_params_copy(&trained, session->context, received));
+  int code = session->trainer ? fed_trainer_params(session->trainer, &trained) : FED_OK;
+  if (code == FED_OK) code = fed_params_check_finite(&trained);
+  if (code == FED_OK) code = fed__work_finish(session->context, job, received, &trained, result);
+  fed_params_clear(&trained);
+  return code;
+}
+
+static int evaluate(struct fed__work_session *session, struct fed__work_result *result) {
+  if (!session->split.held_out_count) return FED_OK;
+  return fed_evaluate(session->trainer, session->examples, session->split.held_out,
+                      session->split.held_out_count, &result->evaluate_metrics);
+}
+
+static int work_from(struct fed__work_session *session, const struct fed__work_request *request,
+                     const struct fed_params *received, struct fed__work_result *result) {
+  FED_TRY(fed_params_match(fed_model_params(session->model), received));
+  FED_TRY(fed_params_check_finite(received));
+  if (session->trainer) FED_TRY(fed_trainer_reset(session->trainer, received));
+  if (request->evaluate) FED_TRY(evaluate(session, result));
+  return request->train ? train(session, request, received, result) : FED_OK;
+}
+
+int fed__work_do(struct fed__work_session *session, const struct fed__work_request *request,
+                 struct fed__work_result *result) {
+  const struct fed_context *context = session->context;
+  const int64_t started_us = context->clock->monotonic_us(context->clock);
+  struct fed_params received = {0};
+  FED_TRY(open_job(session, request));
+  FED_TRY(fed_safetensors_decode(request->parameters, context, &received));
+  int code = work_from(session, request, &received, result);
+  fed_params_clear(&received);
+  result->train_s = (double)(context->clock->monotonic_us(context->clock) - started_us) * 1e-6;
+  return code;
+}
+
+int fed__work_session_new(const struct fed_context *context, struct fed__work_session **session) {
+  *session = fed__zalloc(context, 1, sizeof **session);
+  if (!*session) return FED_E_MEMORY;
+  (*session)->context = context;
+  fed_buffer_init(&(*session)->plan, context, SIZE_MAX);
+  fed_buffer_init(&(*session)->graph, context, SIZE_MAX);
+  return FED_OK;
+}
+
+void fed__work_session_free(struct fed__work_session *session) {
+  if (!session) return;
+  close_job(session);
+  fed__free(session->context, session);
+}

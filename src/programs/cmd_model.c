@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_model.c: fed model new|show|list|export.
+ */
+#include "base/file.h"
+#include "base/raise.h"
+#include "fed/safetensors.h"
+#include "fed/train.h"
+#include "programs/fed_commands.h"
+#include "programs/operator.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODEL_BYTES_MAX ((size_t)2 << 30)
+
+/* ---- new ------------------------------------------------------------------------------------ */
+
+/* "1,28,28" or "1x28x28" as numbers. */
+static int parse_numbers(const char *what, const char *text, int64_t *numbers, size_t max,
+                         size_t *count) {
+  *count = 0;
+  while (*text) {
+    char *end;
+    const long long number = strtoll(text, &end, 10);
+    if (end == text || number < 1 || number > 1 << 24 || *count == max ||
+        (*end && *end != ',' && *end != 'x'))
+      return FED_RAISE(FED_E_USAGE, "--%s: expected up to %zu numbers like 1,28,28; found '%s'",
+                       what, max, text);
+    numbers[(*count)++] = number;
+    text = *end ? end + 1 : end;
+  }
+  return FED_OK;
+}
+
+static int recipe_options(struct fed__invocation *invocation, struct fed_recipe_options *options) {
+  const char *input = fed__option_text(invocation, "input");
+  const char *hidden = fed__option_text(invocation, "hidden");
+  int64_t widths[8];
+  double classes = 10, seed = 1;
+  size_t rank;
+  FED_TRY(parse_numbers("input", input, options->input.dims, FED_RANK_MAX, &rank));
+  options->input.rank = (uint32_t)rank;
+  if (hidden) FED_TRY(parse_numbers("hidden", hidden, widths, 8, &options->hidden_count));
+  for (size_t i = 0; i < options->hidden_count; i++) options->hidden[i] = (uint32_t)widths[i];
+  FED_TRY(fed__option_number(invocation, "classes", 2, 1 << 20, &classes));
+  FED_TRY(fed__option_number(invocation, "seed", 0, 9e15, &seed));
+  options->classes = (uint32_t)classes;
+  options->seed = (uint64_t)seed;
+  options->recipe = invocation->arguments[0];
+  return FED_OK;
+}
+
+static int list_recipes(void) {
+  for (const char *const *line = fed_recipe_list(); *line; line++) printf("%s\n", *line);
+  return FED_OK;
+}
+
+static int new_model(struct fed__invocation *invocation) {
+  struct fed_recipe_options options = {0};
+  struct fed_buffer onnx;
+  if (!invocation->argument_count) return list_recipes();
+  FED_TRY(recipe_options(invocation, &options));
+  fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
+  int code = fed_recipe_write(invocation->context, &options, &onnx);
+  if (code == FED_OK)
+    code = fed__file_write(fed__option_text(invocation, "out"), fed_buffer_slice(&onnx),
+                           FED__FILE_SHARED);
+  if (code == FED_OK && !invocation->quiet)
+    printf("wrote %s (%zu bytes)\n", fed__option_text(invocation, "out"), onnx.size);
+  fed_buffer_clear(&onnx);
+  return code;
+}
+
+/* ---- show ----------------------------------------------------------------------------------- */
+
+static int load_model(struct fed__invocation *invocation, const char *file,
+                      struct fed_model **model) {
+  struct fed_buffer onnx;
+  fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
+  int code = fed__file_read(file, &onnx);
+  if (code == FED_OK) {
+    code = fed_model_load(invocation->context, fed_buffer_slice(&onnx), model);
+    if (code != FED_OK) code = FED_WRAP("%s", file);
+  }
+  fed_buffer_clear(&onnx);
+  return code;
+}
+
+static void print_params_json(const struct fed_params *params) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < params->count; i++) {
+    json_t *dims = json_array();
+    for (uint32_t d = 0; d < params->tensors[i].shape.rank; d++)
+      json_array_append_new(dims, json_integer(params->tensors[i].shape.dims[d]));
+    json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", params->tensors[i].name,
+                                          "shape", dims, "elements",
+                                          (json_int_t)fed_tensor_elements(&params->tensors[i])));
+  }
+  json_t *json = json_pack("{s:I, s:o}", "parameters", (json_int_t)fed_params_elements(params),
+                           "trainable", list);
+  char *text = json_dumps(json, JSON_INDENT(2));
+  printf("%s\n", text ? text : "{}");
+  free(text); /* jansson's */
+  json_decref(json);
+}
+
+static int show_model(struct fed__invocation *invocation) {
+  struct fed_model *model = NULL;
+  struct fed_buffer text;
+  FED_TRY(load_model(invocation, invocation->arguments[0], &model));
+  fed_buffer_init(&text, invocation->context, (size_t)16 << 20);
+  int code = FED_OK;
+  if (invocation->json)
+    print_params_json(fed_model_params(model));
+  else
+    code = fed_model_describe(model, &text);
+  fwrite(text.data ? (char *)text.data : "", 1, text.size, stdout);
+  fed_buffer_clear(&text);
+  fed_model_free(model);
+  return code;
+}
+
+/* ---- versions on the server ----------------------------------------------------------------- */
+
+static json_t *get_json(const struct fed_context *context, struct fed__http_client *client,
+                        const char *path) {
+  struct fed_buffer answer;
+  fed_buffer_init(&answer, context, (size_t)64 << 20);
+  json_t *json = NULL;
+  if (fed__federation_get(client, path, 30000, &answer) == FED_OK) {
+    json = json_loadb((char *)answer.data, answer.size, 0, NULL);
+    if (!json) FED_RAISE(FED_E_PROTOCOL, "the server's answer to %s is not JSON", path);
+  }
+  fed_buffer_clear(&answer);
+  return json;
+}
+
+static int download(const struct fed_context *context, struct fed__http_client *client,
+                    const char *hex, struct fed_buffer *out) {
+  struct fed__digest digest;
+  fed_buffer_init(out, context, MODEL_BYTES_MAX);
+  FED_TRY(fed__digest_decode(fed_slice_of_text(hex), &digest));
+  return fed__federation_download(client, context, &digest, out);
+}
+
+static int write_onnx(struct fed__invocation *invocation, const struct fed_buffer *graph,
+                      const struct fed_buffer *parameters, const char *file) {
+  struct fed_model *model = NULL;
+  struct fed_params params = {0};
+  struct fed_buffer onnx;
+  fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
+  FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(graph), &model));
+  int code = fed_safetensors_decode(fed_buffer_slice(parameters), invocation->context, &params);
+  if (code == FED_OK) code = fed_model_export(model, &params, &onnx);
+  if (code == FED_OK) code = fed__file_write(file, fed_buffer_slice(&onnx), FED__FILE_SHARED);
+  fed_buffer_clear(&onnx);
+  fed_params_clear(&params);
+  fed_model_free(model);
+  return code;
+}
+
+static int write_version(struct fed__invocation *invocation, struct fed__http_client *client,
+                         const json_t *job) {
+  const char *file = fed__option_text(invocation, "out");
+  const size_t length = strlen(file);
+  struct fed_buffer graph = {0}, parameters = {0};
+  int code = download(invocation->context, client,
+                      json_string_value(json_object_get(job, "parameters")), &parameters);
+  if (code == FED_OK && length > 12 && strcmp(file + length - 12, ".safetensors") == 0) {
+    code = fed__file_write(file, fed_buffer_slice(&parameters), FED__FILE_SHARED);
+  } else if (code == FED_OK) {
+    code = download(invocation->context, client, json_string_value(json_object_get(job, "graph")),
+                    &graph);
+    if (code == FED_OK) code = write_onnx(invocation, &graph, &parameters, file);
+  }
+  if (code == FED_OK && !invocation->quiet)
+    printf("wrote version %lld of job %s to %s\n",
+           (long long)json_integer_value(json_object_get(job, "version")),
+           json_string_value(json_object_get(job, "id")), file);
+  fed_buffer_clear(&graph);
+  fed_buffer_clear(&parameters);
+  return code;
+}
+
+static int export_model(struct fed__invocation *invocation) {
+  struct fed__http_client *client = NULL;
+  char path[128];
+  snprintf(path, sizeof path, "/v1/jobs/%.100s", invocation->arguments[0]);
+  FED_TRY(fed__operator_connect(invocation->context, fed__option_text(invocation, "dir"), &client));
+  json_t *job = get_json(invocation->context, client, path);
+  const int code = job ? write_version(invocation, client, job) : fed_error_last()->code;
+  json_decref(job);
+  fed__http_client_free(client);
+  return code;
+}
+
+static void print_versions(const void *jobs) {
+  size_t index;
+  const json_t *job;
+  json_array_foreach((const json_t *)jobs, index, job) {
+    printf("%-24s version %-5lld %.16s  %s\n", json_string_value(json_object_get(job, "id")),
+           (long long)json_integer_value(json_object_get(job, "version")),
+           json_string_value(json_object_get(job, "parameters")),
+           json_string_value(json_object_get(job, "state")));
+  }
+}
+
+static int list_models(struct fed__invocation *invocation) {
+  return fed__operator_show(invocation, "/v1/jobs", print_versions);
+}
+
+static const struct fed__option new_options[] = {
+    {"input", "SHAPE", "of one example, like 1,28,28 or 13", "1,28,28"},
+    {"classes", "COUNT", "classes to tell apart", "10"},
+    {"hidden", "WIDTHS", "mlp, 2nn: layer widths; cnn: channels, then width", NULL},
+    {"seed", "NUMBER", "of the start values", "1"},
+    {"out", "FILE", "the file to write", "model.onnx"},
+    {0}};
+static const struct fed__option export_options[] = {
+    FED__DIR_OPTION,
+    {"out", "FILE", "the file to write: .onnx or .safetensors", "model.onnx"},
+    {0}};
+static const struct fed__option dir_options[] = {FED__DIR_OPTION, {0}};
+static const char *const new_examples[] = {
+    "fed model new", "list the built-in models",
+    "fed model new cnn --input 1,28,28 --classes 10 --out cnn.onnx",
+    "a small convolutional network for 28 by 28 images", NULL};
+static const char *const show_examples[] = {"fed model show cnn.onnx",
+                                            "what the model computes and what of it trains", NULL};
+static const char *const export_examples[] = {"fed model export fashion-cnn-1 --out model.onnx",
+                                              "the newest version, same graph and names", NULL};
+
+const struct fed__command fed__model_commands[4] = {
+    {"model new", "[RECIPE]", "write a built-in model as an ONNX file", NULL, new_options,
+     new_examples, 0, 1, new_model},
+    {"model show", "FILE", "show an ONNX model's operators and trainable parameters", NULL, NULL,
+     show_examples, 1, 1, show_model},
+    {"model list", "", "list the newest version of each job's model", NULL, dir_options, NULL, 0, 0,
+     list_models},
+    {"model export", "JOB", "write a job's newest model version to a file", NULL, export_options,
+     export_examples, 1, 1, export_model},
+};
