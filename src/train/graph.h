@@ -25,7 +25,7 @@ struct fed__value {
 struct fed__node {
   const char *name; /* its own, or that of its first output */
   const Onnx__NodeProto *message;
-  const struct fed__operator *operator;
+  const struct fed__operator *op;
   const int32_t *inputs; /* values; FED__NONE where an optional one is left out */
   const int32_t *outputs;
   uint32_t input_count, output_count;

@@ -53,8 +53,8 @@ int fed__shapes_infer(const struct fed_model *model, int64_t batch, struct fed__
     const struct fed__node *node = &model->nodes[i];
     const struct fed__inference inference = {model, node, shapes};
     if (!node->needed) continue;
-    code = node->operator->infer(&inference);
-    if (code != FED_OK) code = FED_WRAP("node '%s' (%s)", node->name, node->operator->type);
+    code = node->op->infer(&inference);
+    if (code != FED_OK) code = FED_WRAP("node '%s' (%s)", node->name, node->op->type);
   }
   if (code != FED_OK) fed__shapes_clear(shapes);
   return code;

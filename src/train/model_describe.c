@@ -23,8 +23,8 @@ int fed_model_describe(const struct fed_model *model, struct fed_buffer *out) {
     const struct fed__node *node = &model->nodes[i];
     if (!node->needed) continue;
     fed_shape_format(&model->shapes.values[node->outputs[0]].shape, shape, sizeof shape);
-    FED_TRY(fed_buffer_print(out, "%-32s %-14s %-20s %zu\n", node->name, node->operator->type,
-                             shape, count_parameters(model, node)));
+    FED_TRY(fed_buffer_print(out, "%-32s %-14s %-20s %zu\n", node->name, node->op->type, shape,
+                             count_parameters(model, node)));
   }
   return fed_buffer_print(out, "%zu parameters in %zu tensors\n",
                           fed_params_elements(&model->params), model->params.count);

@@ -153,19 +153,18 @@ static int connect_outputs(struct graph_builder *builder, struct fed__node *node
 }
 
 static int check_arity(const struct fed__node *node) {
-  const struct fed__operator *operator= node->operator;
-  if (node->input_count < operator->inputs_min || node->input_count> operator->inputs_max)
-    return FED_RAISE(FED_E_SHAPE, "node '%s' (%s) has %u inputs, expected %u to %u",
-                     node->name, operator->type,
-                     node->input_count, operator->inputs_min, operator->inputs_max);
-  for (uint32_t i = 0; i < operator->inputs_min; i++)
+  const struct fed__operator *op = node->op;
+  if (node->input_count < op->inputs_min || node->input_count > op->inputs_max)
+    return FED_RAISE(FED_E_SHAPE, "node '%s' (%s) has %u inputs, expected %u to %u", node->name,
+                     op->type, node->input_count, op->inputs_min, op->inputs_max);
+  for (uint32_t i = 0; i < op->inputs_min; i++)
     if (node->inputs[i] == FED__NONE)
-      return FED_RAISE(FED_E_MISSING, "node '%s' (%s): input %u is left out",
-                       node->name, operator->type, i);
+      return FED_RAISE(FED_E_MISSING, "node '%s' (%s): input %u is left out", node->name, op->type,
+                       i);
   if (node->output_count == 0 || node->outputs[0] == FED__NONE ||
-      node->output_count > operator->outputs_max)
+      node->output_count > op->outputs_max)
     return FED_RAISE(FED_E_UNSUPPORTED, "node '%s' (%s) has %u outputs, supported are 1 to %u",
-                     node->name, operator->type, node->output_count, operator->outputs_max);
+                     node->name, op->type, node->output_count, op->outputs_max);
   return FED_OK;
 }
 
@@ -182,7 +181,8 @@ static int add_node(struct graph_builder *builder, const Onnx__NodeProto *messag
       .input_count = (uint32_t)message->n_input,
       .output_count = (uint32_t)message->n_output,
   };
-  FED_TRY(fed__operator_find(node, model->opset, &node->operator));
+  node->op = fed__operator_find(node, model->opset);
+  if (!node->op) return FED_E_UNSUPPORTED;
   FED_TRY(refuse_subgraphs(message, node->name));
   FED_TRY(connect_inputs(builder, node, *edges));
   FED_TRY(connect_outputs(builder, node, *edges + message->n_input));

@@ -49,12 +49,12 @@ struct fed__operand {
 /* A planned node: an operator with its operands' places. */
 struct fed__operation {
   const struct fed_context *context;
-  const struct fed__operator *operator;
+  const struct fed__operator *op;
   const struct fed__node *node;
   const struct fed_kernel_table *kernels;
   struct fed__operand *inputs, *outputs; /* an input left out has data NULL and rank 0 */
   uint32_t input_count, output_count;
-  void *state;          /* operator->state_size bytes, zeroed before prepare */
+  void *state;          /* op->state_size bytes, zeroed before prepare */
   size_t saved_bytes;   /* set by prepare: memory that lives from forward to backward */
   size_t scratch_bytes; /* set by prepare: memory that lives during one call */
   void *saved, *scratch;
@@ -104,10 +104,9 @@ struct fed__operator {
 FED__OPERATOR_LIST(FED__OPERATOR_DECLARE)
 #undef FED__OPERATOR_DECLARE
 
-/* The operator of a node; FED_E_UNSUPPORTED naming the node, the operator and all that there
- * are. */
-FED_MUST int fed__operator_find(const struct fed__node *node, int64_t opset,
-                                const struct fed__operator **found);
+/* The operator of a node; NULL and FED_E_UNSUPPORTED, naming the node, the operator and all that
+ * there are. */
+const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset);
 
 /* For infer: an input (NULL if left out), … */
 const struct fed__known *fed__infer_input(const struct fed__inference *inference, uint32_t slot);

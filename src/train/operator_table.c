@@ -22,21 +22,18 @@ static const char *list_operators(char *text, size_t size) {
   return text;
 }
 
-int fed__operator_find(const struct fed__node *node, int64_t opset,
-                       const struct fed__operator **found) {
+const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset) {
   char list[800];
   const char *type = node->message->op_type ? node->message->op_type : "";
   const char *domain = node->message->domain ? node->message->domain : "";
   const int standard = !*domain || strcmp(domain, "ai.onnx") == 0;
   for (size_t i = 0; standard && i < OPERATOR_COUNT; i++)
     if (strcmp(operators[i]->type, type) == 0 && opset >= operators[i]->opset_min &&
-        opset <= operators[i]->opset_max) {
-      *found = operators[i];
-      return FED_OK;
-    }
-  return FED_RAISE(FED_E_UNSUPPORTED,
-                   "node '%.100s': operator %.60s%s%.60s of opset %lld is not supported; supported "
-                   "are %s",
-                   node->name, domain, *domain ? "." : "", type, (long long)opset,
-                   list_operators(list, sizeof list));
+        opset <= operators[i]->opset_max)
+      return operators[i];
+  FED_RAISE(FED_E_UNSUPPORTED,
+            "node '%.100s': operator %.60s%s%.60s of opset %lld is not supported; supported are %s",
+            node->name, domain, *domain ? "." : "", type, (long long)opset,
+            list_operators(list, sizeof list));
+  return NULL;
 }

@@ -59,8 +59,7 @@ static size_t bytes_of(const struct planner *planner, const struct fed__known *k
 }
 
 static int node_runs(const struct planner *planner, const struct fed__node *node) {
-  return node->needed &&
-         !node->operator->view && !planner->plan->shapes.values[node->outputs[0]].content;
+  return node->needed && !node->op->view && !planner->plan->shapes.values[node->outputs[0]].content;
 }
 
 static void count_work(struct planner *planner) {
@@ -105,7 +104,7 @@ static void find_roots(struct planner *planner) {
         (struct place){.root = (int32_t)i, .data_region = NO_REGION, .gradient_region = NO_REGION};
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    if (node->needed && node->operator->view)
+    if (node->needed && node->op->view)
       planner->places[node->outputs[0]].root = planner->places[node->inputs[0]].root;
   }
 }
@@ -171,7 +170,7 @@ static void add_operations(struct planner *planner) {
     if (!node_runs(planner, node)) continue;
     *operation++ = (struct fed__operation){
         .context = plan->context,
-        .operator= node->operator,
+        .op = node->op,
         .node = node,
         .kernels = plan->kernels,
         .inputs = operand,
@@ -200,7 +199,7 @@ static void find_gradients(struct planner *planner, char *depends) {
     int any = 0;
     for (uint32_t j = 0; j < node->input_count; j++)
       any |= node->inputs[j] != FED__NONE && depends[planner->places[node->inputs[j]].root];
-    for (uint32_t j = 0; j < node->output_count && node->operator->backward[0]; j++)
+    for (uint32_t j = 0; j < node->output_count && node->op->backward[0]; j++)
       if (node->outputs[j] != FED__NONE) depends[node->outputs[j]] = (char)any;
   }
   struct place *output = root_of(planner, plan->model->output);
@@ -208,7 +207,7 @@ static void find_gradients(struct planner *planner, char *depends) {
   for (uint32_t i = plan->operation_count; i-- > 0;) {
     const struct fed__node *node = plan->operations[i].node;
     int runs = 0;
-    for (uint32_t j = 0; j < node->output_count && node->operator->backward[0]; j++)
+    for (uint32_t j = 0; j < node->output_count && node->op->backward[0]; j++)
       runs |= node->outputs[j] != FED__NONE && root_of(planner, node->outputs[j])->has_gradient;
     plan->operations[i].runs_backward = runs;
     for (uint32_t j = 0; j < node->input_count && runs; j++) {
@@ -225,7 +224,7 @@ static int prepare_operations(struct planner *planner) {
   size_t total = 0;
   const size_t unit = _Alignof(max_align_t);
   for (uint32_t i = 0; i < plan->operation_count; i++)
-    total += (plan->operations[i].operator->state_size + unit - 1) / unit * unit;
+    total += (plan->operations[i].op->state_size + unit - 1) / unit * unit;
   plan->states = fed__zalloc(plan->context, total, 1);
   if (!plan->states) return FED_E_MEMORY;
   plan->bytes += total;
@@ -233,10 +232,10 @@ static int prepare_operations(struct planner *planner) {
   for (uint32_t i = 0; i < plan->operation_count; i++) {
     struct fed__operation *operation = &plan->operations[i];
     operation->state = state;
-    state += (operation->operator->state_size + unit - 1) / unit * unit;
-    if (operation->operator->prepare && operation->operator->prepare(operation) != FED_OK)
-      return FED_WRAP("node '%s' (%s)", operation->node->name, operation->operator->type);
-    if (operation->operator->bytes) plan->bytes += operation->operator->bytes(operation);
+    state += (operation->op->state_size + unit - 1) / unit * unit;
+    if (operation->op->prepare && operation->op->prepare(operation) != FED_OK)
+      return FED_WRAP("node '%s' (%s)", operation->node->name, operation->op->type);
+    if (operation->op->bytes) plan->bytes += operation->op->bytes(operation);
   }
   return FED_OK;
 }
@@ -272,12 +271,12 @@ static void lay_out_data(struct planner *planner) {
     const struct fed__node *node = operation->node;
     for (uint32_t j = 0; j < node->output_count; j++) {
       touch_data(planner, node->outputs[j], i);
-      if (operation->runs_backward && bit_set(operation->operator->backward_outputs, j))
+      if (operation->runs_backward && bit_set(operation->op->backward_outputs, j))
         touch_data(planner, node->outputs[j], time_backward(planner, i));
     }
     for (uint32_t j = 0; j < node->input_count; j++) {
       touch_data(planner, node->inputs[j], i);
-      if (operation->runs_backward && bit_set(operation->operator->backward_inputs, j))
+      if (operation->runs_backward && bit_set(operation->op->backward_inputs, j))
         touch_data(planner, node->inputs[j], time_backward(planner, i));
     }
   }

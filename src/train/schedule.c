@@ -26,7 +26,8 @@ static double cosine_factor(const struct fed_train_options *options, uint64_t st
 }
 
 static double step_factor(const struct fed_train_options *options, uint64_t step) {
-  return pow(options->schedule_factor, (double)(step / options->schedule_every));
+  const uint64_t times = step / options->schedule_every;
+  return pow(options->schedule_factor, (double)times);
 }
 
 static const struct {

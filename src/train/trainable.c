@@ -28,10 +28,10 @@ static void mark_slots(struct choice *choice) {
     for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
       if (node->inputs[j] == FED__NONE) continue;
       const struct fed__value *value = &model->values[node->inputs[j]];
-      const int passes = j < 32 && (node->operator->passes>> j & 1);
+      const int passes = j < 32 && (node->op->passes >> j & 1);
       const struct fed_shape *shape = is_candidate(value) ? &value->initializer->shape : NULL;
       if ((passes && choice->slot[node->outputs[0]]) ||
-          (node->operator->trains && node->operator->trains(j, shape)))
+          (node->op->trains && node->op->trains(j, shape)))
         choice->slot[node->inputs[j]] = 1;
     }
   }

@@ -11,8 +11,8 @@
 #include "train/gradient.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
-#include "train/training_plan.h"
 #include "train/schedule.h"
+#include "train/training_plan.h"
 
 #include <math.h>
 

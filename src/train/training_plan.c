@@ -21,7 +21,7 @@ void fed__plan_forward(const struct fed__plan *plan) {
   widen_inputs(plan);
   for (uint32_t i = 0; i < plan->operation_count; i++) {
     const struct fed__operation *operation = &plan->operations[i];
-    operation->operator->forward[plan->kernels->precision](operation);
+    operation->op->forward[plan->kernels->precision](operation);
   }
 }
 
@@ -49,7 +49,7 @@ void fed__plan_backward(const struct fed__plan *plan) {
   for (uint32_t i = plan->operation_count; i-- > 0;) {
     const struct fed__operation *operation = &plan->operations[i];
     if (!operation->runs_backward) continue;
-    operation->operator->backward[plan->kernels->precision](operation);
+    operation->op->backward[plan->kernels->precision](operation);
     add_contributions(operation);
   }
 }
@@ -59,7 +59,7 @@ void fed__plan_free(struct fed__plan *plan) {
   const struct fed_context *context = plan->context;
   for (uint32_t i = 0; i < plan->operation_count; i++) {
     struct fed__operation *operation = &plan->operations[i];
-    if (operation->state && operation->operator->release) operation->operator->release(operation);
+    if (operation->state && operation->op->release) operation->op->release(operation);
   }
   fed__shapes_clear(&plan->shapes);
   fed__free(context, plan->operations);

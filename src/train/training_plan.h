@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * training_plan.h: a model made ready to run for one batch size and precision: a list of operations and
- * one block of memory in which every value and gradient has its place. Running it neither
+ * training_plan.h: a model made ready to run for one batch size and precision: a list of operations
+ * and one block of memory in which every value and gradient has its place. Running it neither
  * allocates nor fails.
  */
 #ifndef FED_TRAIN_PLAN_H

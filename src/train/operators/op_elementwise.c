@@ -111,6 +111,29 @@ ELEMENTWISE_ROW(div, "Div", NULL, 1 | 2)
 
 #else
 
+/* One operand's gradient: the sum over every output position that the operand reaches. */
+#define GRADIENT(name, operand, stride_of, walk_at, reads, slope)                                  \
+  static void TYPED(name##_gradient_##operand)(const struct fed__operation *operation) {           \
+    const struct broadcast_state *state = operation->state;                                        \
+    const int64_t inner = state->dims[state->rank - 1];                                            \
+    const int64_t a_stride = state->a_stride[state->rank - 1];                                     \
+    const int64_t b_stride = state->b_stride[state->rank - 1];                                     \
+    const REAL *dy = operation->outputs[0].gradient;                                               \
+    REAL *gradient = operation->inputs[operand].gradient;                                          \
+    memset(gradient, 0, operation->inputs[operand].elements * sizeof *gradient);                   \
+    struct walk walk = start_walk(state);                                                          \
+    for (int64_t row = 0; row < walk.rows; row++, next_row(state, &walk), dy += inner) {           \
+      REAL *to = gradient + walk.walk_at;                                                          \
+      const REAL *a = (const REAL *)operation->inputs[0].data + walk.a;                            \
+      const REAL *b = (const REAL *)operation->inputs[1].data + walk.b;                            \
+      for (int64_t i = 0; i < inner; i++) {                                                        \
+        const REAL x = (reads) ? a[i * a_stride] : 0, y = (reads) ? b[i * b_stride] : 0;           \
+        (void)x, (void)y;                                                                          \
+        to[i * stride_of] += dy[i] * (slope);                                                      \
+      }                                                                                            \
+    }                                                                                              \
+  }
+
 /* The value and both partial derivatives in terms of x and y; `reads` is 0 where the derivatives
  * do not look at the operands, whose memory may then be in use for something else. */
 #define ELEMENTWISE(name, reads, value, by_x, by_y)                                                \
@@ -130,31 +153,11 @@ ELEMENTWISE_ROW(div, "Div", NULL, 1 | 2)
       }                                                                                            \
     }                                                                                              \
   }                                                                                                \
-  /* Adds up one operand's gradient: over every output position that the operand reaches. */       \
-  static void TYPED(name##_backward_one)(const struct fed__operation *operation, int second) {     \
-    const struct broadcast_state *state = operation->state;                                        \
-    const int64_t inner = state->dims[state->rank - 1];                                            \
-    const int64_t a_stride = state->a_stride[state->rank - 1];                                     \
-    const int64_t b_stride = state->b_stride[state->rank - 1];                                     \
-    const REAL *dy = operation->outputs[0].gradient;                                               \
-    REAL *gradient = operation->inputs[second].gradient;                                           \
-    memset(gradient, 0, operation->inputs[second].elements * sizeof *gradient);                    \
-    struct walk walk = start_walk(state);                                                          \
-    for (int64_t row = 0; row < walk.rows; row++, next_row(state, &walk), dy += inner) {           \
-      REAL *to = gradient + (second ? walk.b : walk.a);                                            \
-      const int64_t to_stride = second ? b_stride : a_stride;                                      \
-      const REAL *a = (const REAL *)operation->inputs[0].data + walk.a;                            \
-      const REAL *b = (const REAL *)operation->inputs[1].data + walk.b;                            \
-      for (int64_t i = 0; i < inner; i++) {                                                        \
-        const REAL x = (reads) ? a[i * a_stride] : 0, y = (reads) ? b[i * b_stride] : 0;           \
-        (void)x, (void)y;                                                                          \
-        to[i * to_stride] += dy[i] * (second ? (by_y) : (by_x));                                   \
-      }                                                                                            \
-    }                                                                                              \
-  }                                                                                                \
+  GRADIENT(name, 0, a_stride, a, reads, by_x)                                                      \
+  GRADIENT(name, 1, b_stride, b, reads, by_y)                                                      \
   static void TYPED(name##_backward)(const struct fed__operation *operation) {                     \
-    for (int i = 0; i < 2; i++)                                                                    \
-      if (operation->inputs[i].gradient) TYPED(name##_backward_one)(operation, i);                 \
+    if (operation->inputs[0].gradient) TYPED(name##_gradient_0)(operation);                        \
+    if (operation->inputs[1].gradient) TYPED(name##_gradient_1)(operation);                        \
   }
 
 ELEMENTWISE(add, 0, x + y, (REAL)1, (REAL)1)
@@ -163,4 +166,5 @@ ELEMENTWISE(mul, 1, x *y, y, x)
 ELEMENTWISE(div, 1, x / y, 1 / y, -x / (y * y))
 
 #undef ELEMENTWISE
+#undef GRADIENT
 #endif
