@@ -263,7 +263,7 @@ static int try_upload(struct upload *upload, uint32_t failures, Fed__Receipt **r
   struct fed__http_reply reply;
   if (failures > 0) FED_TRY(ask_offset(upload));
   const int code = send_rest(upload, &reply, receipt);
-  if (code != FED_E_OFFSET) return code;
+  if (reply.status != 409 || reply.upload_offset < 0) return code;
   FED_TRY(move_offset(upload, reply.upload_offset));
   return send_rest(upload, &reply, receipt);
 }

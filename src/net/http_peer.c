@@ -10,6 +10,7 @@
 #include "base/raise.h"
 #include "net/http_exchange.h"
 
+#include <errno.h>
 #include <gnutls/x509.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -82,12 +83,23 @@ void fed__http_peer_count(struct fed__http_server *server, struct MHD_Connection
   peer->bytes_out = traffic.tcpi_bytes_sent;
 }
 
+/* GnuTLS takes the end of a connection in the middle of a record for a pause, and libmicrohttpd
+ * would then wait for more until the idle timeout: a cut connection is an error here. */
+static ssize_t pull_bytes(gnutls_transport_ptr_t socket, void *out, size_t size) {
+  const ssize_t got = recv((int)(intptr_t)socket, out, size, 0);
+  if (got != 0) return got;
+  errno = ECONNRESET;
+  return -1;
+}
+
 static struct fed__http_peer *peer_came(struct fed__http_server *server,
                                         struct MHD_Connection *connection) {
   const union MHD_ConnectionInfo *info =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-  if (info && server->ticket_key.data)
+  if (info) {
+    gnutls_transport_set_pull_function(info->tls_session, pull_bytes);
     gnutls_session_ticket_enable_server(info->tls_session, &server->ticket_key);
+  }
   pthread_mutex_lock(&server->lock);
   server->counters.connections++;
   pthread_mutex_unlock(&server->lock);

@@ -138,7 +138,8 @@ static void test_headers(struct fed__http_handler *self, struct fed__http_exchan
   if (strcmp(path, "/small") == 0) fed__http_accept_body(exchange, 1000);
   if (strcmp(path, "/stream") == 0 || strcmp(path, "/stream-limited") == 0)
     fed__http_stream_body(exchange);
-  if (strcmp(path, "/early") == 0) answer_text(exchange, 403, "no");
+  if (strcmp(path, "/early-no") == 0) answer_text(exchange, 403, "no");
+  if (strcmp(path, "/early-yes") == 0) answer_text(exchange, 200, "yes");
 }
 
 static int test_chunk(struct fed__http_handler *self, struct fed__http_exchange *exchange,

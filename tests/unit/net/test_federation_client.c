@@ -20,6 +20,7 @@ struct federation {
   char object_path[64];
   struct fed__digest object_hash;
   int ranges_seen;
+  int refuses_barely;                /* without a Failure */
   struct fed__http_exchange *writer; /* whose bytes the upload takes */
   struct fed_buffer upload;
   uint64_t offsets[OFFSETS_MAX]; /* of the PATCH requests, as asked for */
@@ -44,8 +45,13 @@ static void answer_message(struct fed__http_exchange *exchange, const ProtobufCM
 static void refuse_offset(struct federation *federation, struct fed__http_exchange *exchange) {
   char text[32];
   snprintf(text, sizeof text, "%zu", federation->upload.size);
+  const struct fed__http_field field = {"Upload-Offset", text};
+  const struct fed__http_answer bare = {.status = 409, .fields = &field, .field_count = 1};
   FED_RAISE(FED_E_OFFSET, "the upload continues at %s", text);
-  fed__http_answer_failure_with(exchange, 0, (struct fed__http_field){"Upload-Offset", text});
+  if (federation->refuses_barely)
+    fed__http_answer(exchange, &bare);
+  else
+    fed__http_answer_failure_with(exchange, 0, field);
 }
 
 static void begin_patch(struct federation *federation, struct fed__http_exchange *exchange) {
@@ -202,6 +208,15 @@ static void carry(struct cutting_proxy *proxy, int client, int server, size_t bu
     }
 }
 
+/* End the connection to the server so that it still reads all that was carried. */
+static void close_gently(int server) {
+  char rest[4096];
+  shutdown(server, SHUT_WR);
+  while (read(server, rest, sizeof rest) > 0) {
+  }
+  close(server);
+}
+
 static void serve_one(struct cutting_proxy *proxy, int client) {
   static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
   char request[1024];
@@ -211,8 +226,8 @@ static void serve_one(struct cutting_proxy *proxy, int client) {
   if (read(client, request, sizeof request) > 0 &&
       write(client, established, sizeof established - 1) > 0)
     carry(proxy, client, server, budget);
-  close(server);
   close(client);
+  close_gently(server);
 }
 
 static void *run_proxy(void *data) {
@@ -499,8 +514,7 @@ static void gives_up_uploads(void **state) {
 }
 
 /* After an agent's restart it does not know that a part is there already. */
-static void continues_where_the_server_is(void **state) {
-  struct federation *federation = *state;
+static void check_continues(struct federation *federation) {
   struct fed__http_client *client = open_client(federation->loopback, NULL);
   for (size_t i = 0; i < 5000; i++) {
     const uint8_t byte = object_byte(i);
@@ -510,6 +524,14 @@ static void continues_where_the_server_is(void **state) {
   assert_int_equal(federation->patch_count, 2);
   assert_int_equal(federation->offsets[1], 5000);
   fed__http_client_free(client);
+}
+
+static void continues_where_the_server_is(void **state) { check_continues(*state); }
+
+static void continues_after_bare_refusal(void **state) {
+  struct federation *federation = *state;
+  federation->refuses_barely = 1;
+  check_continues(federation);
 }
 
 static void tries_again_when_busy(void **state) {
@@ -560,6 +582,7 @@ int main(void) {
       TEST(resumes_uploads),
       TEST(gives_up_uploads),
       TEST(continues_where_the_server_is),
+      TEST(continues_after_bare_refusal),
       TEST(tries_again_when_busy),
       TEST(refuses_impossible_offsets),
       TEST(checks_job_names),
