@@ -31,12 +31,19 @@ int fed__log_level_parse(const char *word, enum fed_log_level *level) {
   return FED_RAISE(FED_E_INPUT, "log level '%s': expected debug, info, warning or error", word);
 }
 
+/* Whether a text can stand without quotes: anything a terminal could obey is quoted and escaped. */
+static int is_plain(const char *text) {
+  if (!*text) return 0;
+  for (; *text; text++)
+    if (*text <= ' ' || *text > '~' || strchr("\"=\\", *text)) return 0;
+  return 1;
+}
+
 static int append_text_value(struct fed_buffer *line, const json_t *value) {
-  if (json_is_string(value)) {
-    const char *text = json_string_value(value);
-    if (*text && !strpbrk(text, " \"=\n\r\t\\")) return fed_buffer_print(line, "%s", text);
-  }
-  char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+  const char *text = json_string_value(value);
+  if (text && is_plain(text)) return fed_buffer_print(line, "%s", text);
+  char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII |
+                                       JSON_REAL_PRECISION(9));
   const int code = dumped ? fed_buffer_print(line, "%s", dumped) : FED_E_MEMORY;
   free(dumped);
   return code;
@@ -88,6 +95,7 @@ void fed__log(const struct fed_context *context, enum fed_log_level level, const
   va_start(arguments, fields);
   json_t *object = json_vpack_ex(NULL, 0, format, arguments);
   va_end(arguments);
+  if (!object) object = json_pack("{s:s}", "fields", "lost: not UTF-8, or no memory");
   if (object) write_line(context, level, event, object);
   json_decref(object);
 }

@@ -78,8 +78,9 @@ void fed_buffer_clear(struct fed_buffer *buffer) {
 
 static int grow_capacity(struct fed_buffer *buffer, size_t needed) {
   size_t capacity = buffer->capacity + buffer->capacity / 2;
-  if (capacity < needed) capacity = needed;
   if (capacity < 64) capacity = 64;
+  if (capacity > buffer->size_max) capacity = needed;
+  if (capacity < needed) capacity = needed;
   uint8_t *moved = fed__resize(buffer->context, buffer->data, capacity, 1);
   if (!moved) return FED_E_MEMORY;
   buffer->data = moved;
@@ -91,7 +92,9 @@ int fed_buffer_reserve(struct fed_buffer *buffer, size_t size) {
   if (size > buffer->size_max - buffer->size)
     return FED_RAISE(FED_E_TOO_LARGE, "at most %zu bytes fit here, %zu more came on top of %zu",
                      buffer->size_max, size, buffer->size);
-  size_t needed = buffer->size + size + 1;
+  if (size > SIZE_MAX / 2 - buffer->size)
+    return FED_RAISE(FED_E_MEMORY, "out of memory: could not get %zu bytes", size);
+  const size_t needed = buffer->size + size + 1; /* and a zero behind it for fed_buffer_text */
   return needed <= buffer->capacity ? FED_OK : grow_capacity(buffer, needed);
 }
 
