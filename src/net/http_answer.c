@@ -81,9 +81,7 @@ static int make_response(const struct fed__http_exchange *exchange,
 
 /* Protobuf's strings are UTF-8; a message may quote what a peer sent. */
 static void make_utf8(char *text) {
-  json_t *checked = json_string(text);
-  json_decref(checked);
-  if (checked) return;
+  if (fed__wire_is_utf8(text)) return;
   for (; *text; text++)
     if ((unsigned char)*text >= 0x80) *text = '?';
 }

@@ -18,13 +18,19 @@ struct bounded_allocator {
   ProtobufCAllocator base;
   const struct fed_context *context;
   size_t bytes_left;
+  int code; /* why it failed */
 };
 
 static void *bounded_alloc(void *data, size_t size) {
   struct bounded_allocator *self = data;
-  if (size > self->bytes_left) return NULL;
+  if (size > self->bytes_left) {
+    self->code = FED_RAISE(FED_E_TOO_LARGE, "a message that takes too much memory");
+    return NULL;
+  }
   self->bytes_left -= size;
-  return fed__alloc(self->context, size);
+  void *pointer = fed__alloc(self->context, size);
+  if (!pointer) self->code = FED_E_MEMORY;
+  return pointer;
 }
 
 static void bounded_free(void *data, void *pointer) {
@@ -33,7 +39,7 @@ static void bounded_free(void *data, void *pointer) {
 }
 
 static struct bounded_allocator make_allocator(const struct fed_context *context, size_t bytes) {
-  return (struct bounded_allocator){{bounded_alloc, bounded_free, NULL}, context, bytes};
+  return (struct bounded_allocator){{bounded_alloc, bounded_free, NULL}, context, bytes, FED_OK};
 }
 
 int fed__wire_encode(const ProtobufCMessage *message, struct fed_buffer *out) {
@@ -83,12 +89,34 @@ static int check_length(const ProtobufCMessageDescriptor *descriptor,
                    field->name, size_min, size_max, size);
 }
 
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+int fed__wire_is_utf8(const char *text) {
+  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+  for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+    const int more = *at < 0x80       ? 0
+                     : *at >> 5 == 6  ? 1
+                     : *at >> 4 == 14 ? 2
+                     : *at >> 3 == 30 ? 3
+                                      : -1;
+    if (more < 0) return 0;
+    uint32_t point = more ? *at & (0x3Fu >> more) : *at;
+    for (int i = 0; i < more; i++) {
+      if (*++at >> 6 != 2) return 0; /* also the end of the text */
+      point = point << 6 | (*at & 0x3Fu);
+    }
+    if (point < least[more] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return 0;
+  }
+  return 1;
+}
+
 static int check_message(const ProtobufCMessage *message, int depth);
 
 static int check_value(const ProtobufCMessageDescriptor *descriptor,
                        const ProtobufCFieldDescriptor *field, const void *value, int depth) {
   switch (field->type) {
   case PROTOBUF_C_TYPE_STRING:
+    if (!fed__wire_is_utf8(*(char *const *)value))
+      return FED_RAISE(FED_E_SYNTAX, "%s.%s: not UTF-8", descriptor->name, field->name);
     return check_length(descriptor, field, strlen(*(char *const *)value));
   case PROTOBUF_C_TYPE_BYTES:
     return check_length(descriptor, field, ((const ProtobufCBinaryData *)value)->len);
@@ -145,6 +173,7 @@ int fed__wire_decode(const struct fed_context *context,
   struct bounded_allocator allocator = make_allocator(context, size_max * 4);
   allocator.base.allocator_data = &allocator;
   *message = protobuf_c_message_unpack(descriptor, &allocator.base, bytes.size, bytes.data);
+  if (!*message && allocator.code != FED_OK) return allocator.code;
   if (!*message)
     return FED_RAISE(FED_E_SYNTAX, "%s: %zu bytes that are not such a message", descriptor->name,
                      bytes.size);

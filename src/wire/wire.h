@@ -2,7 +2,7 @@
  *
  * wire.h: the messages of fed.proto as bytes. Decoding is bounded (in the size of the message and
  * in the memory it may take) and then checked field by field: a message that comes out of here
- * has strings of sane length, hashes of 32 bytes, finite numbers.
+ * has strings of sane length in UTF-8, hashes of 32 bytes, finite numbers.
  *
  * Decoded messages are freed with fed__wire_free. Threads: none of this keeps state.
  */
@@ -29,6 +29,8 @@ FED_MUST int fed__wire_decode(const struct fed_context *context,
                               const ProtobufCMessageDescriptor *descriptor, struct fed_slice bytes,
                               ProtobufCMessage **message);
 void fed__wire_free(const struct fed_context *context, void *message);
+
+int fed__wire_is_utf8(const char *text);
 
 /* FED_E_VERSION unless `protocol` is the one that this build speaks. */
 FED_MUST int fed__wire_check_protocol(uint32_t protocol);
