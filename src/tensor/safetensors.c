@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define HEADER_BYTES_MAX ((uint64_t)16 << 20)
-#define TENSORS_MAX 65536
+#define TENSORS_MAX 10000 /* names are compared with each other */
 
 struct entry {
   struct fed_tensor tensor; /* name owned by the JSON header */
@@ -33,6 +33,8 @@ static int parse_header(struct fed_slice file, json_t **header, struct fed_slice
   if (size > file.size - 8)
     return FED_RAISE(FED_E_TRUNCATED, "safetensors: a header of %llu bytes in a file of %zu",
                      (unsigned long long)size, file.size);
+  if (size == 0 || file.data[8] != '{')
+    return FED_RAISE(FED_E_SYNTAX, "safetensors: the header must begin with '{'");
   json_error_t error;
   *header = json_loadb((const char *)file.data + 8, (size_t)size, JSON_REJECT_DUPLICATES, &error);
   if (!*header)
@@ -83,10 +85,12 @@ static int parse_entry(const char *name, const json_t *value, size_t data_size,
                      "data_offsets, nothing else",
                      name);
   entry->tensor.name = name;
-  FED_TRY(fed_dtype_parse(fed_slice_of_text(dtype), &entry->tensor.dtype));
+  if (fed_dtype_parse(fed_slice_of_text(dtype), &entry->tensor.dtype) != FED_OK)
+    return FED_WRAP("safetensors: tensor '%s'", name);
   FED_TRY(parse_shape(name, json_object_get(value, "shape"), &entry->tensor.shape));
   FED_TRY(parse_offsets(name, json_object_get(value, "data_offsets"), data_size, entry));
-  FED_TRY(fed_shape_elements(&entry->tensor.shape, &elements));
+  if (fed_shape_elements(&entry->tensor.shape, &elements) != FED_OK)
+    return FED_WRAP("safetensors: tensor '%s'", name);
   if (__builtin_mul_overflow(elements, fed_dtype_size(entry->tensor.dtype), &bytes) ||
       bytes != entry->end - entry->begin)
     return FED_RAISE(FED_E_SHAPE,
@@ -120,11 +124,26 @@ static int check_contiguous(const struct entry *entries, size_t count, size_t da
   return FED_OK;
 }
 
+static int check_notes(json_t *notes) {
+  const char *key;
+  json_t *value;
+  if (!json_is_object(notes))
+    return FED_RAISE(FED_E_SYNTAX, "safetensors: '__metadata__' must be an object");
+  json_object_foreach(notes, key, value) {
+    if (!json_is_string(value))
+      return FED_RAISE(FED_E_SYNTAX, "safetensors: '__metadata__': '%s' is not a text", key);
+  }
+  return FED_OK;
+}
+
 static int collect_entries(json_t *header, size_t data_size, struct entry *entries, size_t *count) {
   const char *name;
   json_t *value;
   json_object_foreach(header, name, value) {
-    if (strcmp(name, "__metadata__") == 0) continue;
+    if (strcmp(name, "__metadata__") == 0) {
+      FED_TRY(check_notes(value));
+      continue;
+    }
     FED_TRY(parse_entry(name, value, data_size, &entries[*count]));
     (*count)++;
   }
@@ -170,26 +189,49 @@ done:
   return code;
 }
 
-static json_t *build_header(const struct fed_params *params,
-                            const struct fed_safetensors_note *notes, size_t note_count) {
-  json_t *header = json_object();
-  if (note_count) json_object_set_new(header, "__metadata__", json_object());
+/* Takes `value`. A name or text that is not UTF-8 cannot be put. */
+static int put_value(json_t *object, const char *name, json_t *value) {
+  if (json_object_set_new(object, name, value) == 0) return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "safetensors: '%s' cannot be written: not UTF-8, or out of memory",
+                   name);
+}
+
+static int put_notes(json_t *header, const struct fed_safetensors_note *notes, size_t note_count) {
+  if (note_count == 0) return FED_OK;
+  FED_TRY(put_value(header, "__metadata__", json_object()));
+  json_t *object = json_object_get(header, "__metadata__");
   for (size_t i = 0; i < note_count; i++)
-    json_object_set_new(json_object_get(header, "__metadata__"), notes[i].key,
-                        json_string(notes[i].value));
+    FED_TRY(put_value(object, notes[i].key, json_string(notes[i].value)));
+  return FED_OK;
+}
+
+static int put_tensor(json_t *header, const struct fed_tensor *tensor, json_int_t begin,
+                      json_int_t end) {
+  json_t *dims = json_array();
+  if (strcmp(tensor->name, "__metadata__") == 0) {
+    json_decref(dims);
+    return FED_RAISE(FED_E_INPUT, "safetensors: no tensor can be named '__metadata__'");
+  }
+  for (uint32_t d = 0; d < tensor->shape.rank; d++)
+    json_array_append_new(dims, json_integer(tensor->shape.dims[d]));
+  json_t *value = json_pack("{s:s, s:o, s:[I, I]}", "dtype", fed_dtype_name(tensor->dtype), "shape",
+                            dims, "data_offsets", begin, end);
+  if (json_array_size(json_object_get(value, "shape")) == tensor->shape.rank)
+    return put_value(header, tensor->name, value);
+  json_decref(value);
+  return FED_RAISE(FED_E_MEMORY, "out of memory while writing safetensors");
+}
+
+static int put_all(json_t *header, const struct fed_params *params,
+                   const struct fed_safetensors_note *notes, size_t note_count) {
   json_int_t at = 0;
+  FED_TRY(put_notes(header, notes, note_count));
   for (size_t i = 0; i < params->count; i++) {
-    const struct fed_tensor *tensor = &params->tensors[i];
-    const json_int_t end = at + (json_int_t)fed_tensor_bytes(tensor);
-    json_t *dims = json_array();
-    for (uint32_t d = 0; d < tensor->shape.rank; d++)
-      json_array_append_new(dims, json_integer(tensor->shape.dims[d]));
-    json_object_set_new(header, tensor->name,
-                        json_pack("{s:s, s:o, s:[I, I]}", "dtype", fed_dtype_name(tensor->dtype),
-                                  "shape", dims, "data_offsets", at, end));
+    const json_int_t end = at + (json_int_t)fed_tensor_bytes(&params->tensors[i]);
+    FED_TRY(put_tensor(header, &params->tensors[i], at, end));
     at = end;
   }
-  return header;
+  return FED_OK;
 }
 
 static int append_header(const char *text, struct fed_buffer *out) {
@@ -202,16 +244,28 @@ static int append_header(const char *text, struct fed_buffer *out) {
   return fed_buffer_append(out, padding, padded - size);
 }
 
+static int append_file(const char *header, const struct fed_params *params,
+                       struct fed_buffer *out) {
+  FED_TRY(append_header(header, out));
+  for (size_t i = 0; i < params->count; i++)
+    FED_TRY(fed_buffer_append(out, params->tensors[i].data, fed_tensor_bytes(&params->tensors[i])));
+  return FED_OK;
+}
+
 int fed_safetensors_encode(const struct fed_params *params,
                            const struct fed_safetensors_note *notes, size_t note_count,
                            struct fed_buffer *out) {
-  json_t *header = build_header(params, notes, note_count);
-  char *text = json_dumps(header, JSON_COMPACT);
-  json_decref(header);
-  if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory while writing safetensors");
-  int code = append_header(text, out);
+  const size_t start = out->size;
+  json_t *header = json_object();
+  char *text = NULL;
+  int code = put_all(header, params, notes, note_count);
+  if (code == FED_OK) {
+    text = json_dumps(header, JSON_COMPACT);
+    code = text ? append_file(text, params, out)
+                : FED_RAISE(FED_E_MEMORY, "out of memory while writing safetensors");
+  }
+  if (code != FED_OK) out->size = start;
   free(text);
-  for (size_t i = 0; code == FED_OK && i < params->count; i++)
-    code = fed_buffer_append(out, params->tensors[i].data, fed_tensor_bytes(&params->tensors[i]));
+  json_decref(header);
   return code;
 }
