@@ -191,6 +191,10 @@ static void test_complete(struct fed__http_handler *self, struct fed__http_excha
                                             .body = fed__http_body(exchange)};
     fed__http_answer(exchange, &answer);
   }
+  if (strcmp(path, "/raise") == 0) {
+    FED_RAISE((int)strtol(fed__http_query(exchange, "code"), NULL, 10), "as asked for");
+    fed__http_answer_failure(exchange, 0);
+  }
   if (strcmp(path, "/stale") == 0) {
     FED_RAISE(FED_E_STALE, "round 7 is over");
     fed__http_answer_failure(exchange, 2500);

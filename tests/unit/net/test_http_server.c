@@ -3,6 +3,7 @@
  * test_http_server.c: requests and answers over TLS on the loopback interface, and the refusals
  * of what breaks the rules.
  */
+#include "base/file.h"
 #include "unit/net/raw_tls.h"
 
 static struct fed__http_counters counters_of(const struct loopback *loopback) {
@@ -347,6 +348,38 @@ static void sends_failures(void **state) {
   fed__http_client_free(client);
 }
 
+/* The status that docs/protocol.md states for a code. */
+static uint32_t documented_status(const char *page, int code) {
+  char row[80];
+  snprintf(row, sizeof row, "\n| %d | `%s` | ", code, fed_error_name(code));
+  const char *found = strstr(page, row);
+  assert_non_null(found);
+  return (uint32_t)strtoul(found + strlen(row), NULL, 10);
+}
+
+static void maps_failures_as_documented(void **state) {
+  static const int codes[] = {
+#define ERROR_CODE(name, class_, number, text) FED_E_##name,
+      FED_ERROR_LIST(ERROR_CODE)
+#undef ERROR_CODE
+  };
+  struct loopback *loopback = *state;
+  struct fed__http_client *client = open_client(loopback, &loopback->agent);
+  struct fed__http_reply reply;
+  struct fed_buffer page;
+  char path[64], text[256];
+  fed_buffer_init(&page, &loopback->context, 1 << 20);
+  assert_int_equal(fed__file_read(FED_TESTS "/../docs/protocol.md", &page), FED_OK);
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    snprintf(path, sizeof path, "/raise?code=%d", codes[i]);
+    assert_int_equal(get_text(client, path, &reply, text), codes[i]);
+    assert_int_equal(reply.status, documented_status(fed_buffer_text(&page), codes[i]));
+    assert_int_equal(reply.retry_after_s, reply.status == 503 ? 1 : -1);
+  }
+  fed_buffer_clear(&page);
+  fed__http_client_free(client);
+}
+
 static void keeps_own_troubles_private(void **state) {
   struct loopback *loopback = *state;
   struct fed__http_client *client = open_client(loopback, &loopback->agent);
@@ -512,6 +545,7 @@ int main(void) {
       TEST(forgets_broken_uploads),
       TEST(notices_cut_uploads),
       TEST(sends_failures),
+      TEST(maps_failures_as_documented),
       TEST(keeps_own_troubles_private),
       TEST(refuses_malformed_requests),
       TEST(bounds_heads),
