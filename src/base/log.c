@@ -45,7 +45,7 @@ static int append_text_value(struct fed_buffer *line, const json_t *value) {
   char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII |
                                        JSON_REAL_PRECISION(9));
   const int code = dumped ? fed_buffer_print(line, "%s", dumped) : FED_E_MEMORY;
-  free(dumped);
+  free(dumped); /* jansson's */
   return code;
 }
 
@@ -68,7 +68,7 @@ static int format_json(struct fed_buffer *line, enum fed_log_level level, const 
   if (whole) json_object_update(whole, fields);
   char *dumped = whole ? json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
   const int code = dumped ? fed_buffer_print(line, "%s", dumped) : FED_E_MEMORY;
-  free(dumped);
+  free(dumped); /* jansson's */
   json_decref(whole);
   return code;
 }

@@ -211,6 +211,7 @@ int fed__database_open(struct fed__database *database, const char *folder, int c
 }
 
 void fed__database_close(struct fed__database *database) {
+  fed__database_rollback(database);
   for (size_t i = 0; i < database->statement_count; i++)
     sqlite3_finalize(database->statements[i].handle);
   sqlite3_close(database->handle);

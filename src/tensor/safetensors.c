@@ -265,7 +265,7 @@ int fed_safetensors_encode(const struct fed_params *params,
                 : FED_RAISE(FED_E_MEMORY, "out of memory while writing safetensors");
   }
   if (code != FED_OK) out->size = start;
-  free(text);
+  free(text); /* jansson's */
   json_decref(header);
   return code;
 }

@@ -1,142 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_store.c: what every store of round/store.h must do. A new store adds a row to `kinds`.
+ * test_store.c: what every store must do with objects, records and tokens.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/file.h"
-#include "store/sqlite_store.h"
+#include "store_contract.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-struct kind {
-  const char *name;
-  int (*open)(const struct fed_context *context, const char *folder, int create,
-              struct fed__store **store);
-};
-
-static const struct kind kinds[] = {{"sqlite", fed__sqlite_store_open}};
-
-struct fixture {
-  const struct kind *kind;
-  struct fed_context context;
-  char folder[64];
-  struct fed__store *store;
-};
-
-static void reopen(struct fixture *fixture) {
-  if (fixture->store) fixture->store->ops->close(fixture->store);
-  assert_int_equal(fixture->kind->open(&fixture->context, fixture->folder, 1, &fixture->store),
-                   FED_OK);
-}
-
-static int set_up(void **state) {
-  struct fixture *fixture = test_calloc(1, sizeof *fixture);
-  fixture->kind = *state;
-  fed_context_init(&fixture->context);
-  snprintf(fixture->folder, sizeof fixture->folder, "/tmp/fed-store-XXXXXX");
-  assert_non_null(mkdtemp(fixture->folder));
-  reopen(fixture);
-  *state = fixture;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct fixture *fixture = *state;
-  fixture->store->ops->close(fixture->store);
-  assert_int_equal(fed__folder_remove(fixture->folder), FED_OK);
-  test_free(fixture);
-  return 0;
-}
-
-#define STORE(state) (((struct fixture *)*(state))->store)
-
-static void assert_message_has(const char *part) {
-  if (!strstr(fed_error_last()->message, part))
-    fail_msg("'%s' is not in: %s", part, fed_error_last()->message);
-}
-
-/* --- records to put, each field different --- */
-
-static struct fed__digest digest_of(uint8_t byte) {
-  struct fed__digest digest;
-  memset(digest.bytes, byte, sizeof digest.bytes);
-  digest.bytes[0] = 0; /* a zero byte must not end it */
-  return digest;
-}
-
-static struct fed__client_record some_client(const char *name) {
-  struct fed__client_record record = {.role = FED__ROLE_OPERATOR,
-                                      .state = FED__CLIENT_REVOKED,
-                                      .fingerprint = digest_of(7),
-                                      .serial = "0123456789abcdef0123456789abcdef01234567",
-                                      .enrolled_ms = 1,
-                                      .last_seen_ms = 2,
-                                      .expires_ms = INT64_MAX};
-  snprintf(record.name, sizeof record.name, "%s", name);
-  return record;
-}
-
-static struct fed__token_record some_token(uint8_t secret) {
-  return (struct fed__token_record){.secret_hash = digest_of(secret),
-                                    .name = "site-1",
-                                    .role = FED__ROLE_AGENT,
-                                    .created_ms = 1000,
-                                    .expires_ms = 2000};
-}
-
-static struct fed__job_record some_job(const char *id, int64_t created_ms) {
-  struct fed__job_record record = {.name = "digits, \"quoted\" and 'so'; DROP TABLE job;--",
-                                   .state = FED__JOB_STOPPED,
-                                   .reason = "the operator said so",
-                                   .plan = digest_of(1),
-                                   .graph = digest_of(2),
-                                   .parameters = digest_of(3),
-                                   .version = INT64_MAX,
-                                   .created_ms = created_ms,
-                                   .finished_ms = 9};
-  snprintf(record.id, sizeof record.id, "%s", id);
-  return record;
-}
-
-static struct fed__round_record some_round(const char *job, uint64_t round, uint32_t attempt,
-                                           enum fed__round_state_kind state) {
-  struct fed__round_record record = {.round = round,
-                                     .attempt = attempt,
-                                     .state = state,
-                                     .parameters = digest_of(4),
-                                     .started_ms = 5,
-                                     .finished_ms = 6};
-  snprintf(record.job, sizeof record.job, "%s", job);
-  return record;
-}
-
-static int count_job(void *data, const struct fed__job_record *record) {
-  (void)record;
-  ++*(int *)data;
-  return 0;
-}
-
-static int job_count(struct fed__store *store) {
-  int count = 0;
-  assert_int_equal(store->ops->job_list(store, count_job, &count), FED_OK);
-  return count;
-}
-
-static uint64_t add_event(struct fed__store *store, const char *job, const char *body) {
-  uint64_t number = 0;
-  assert_int_equal(store->ops->event_add(store, 77, job, "round.opened", body, &number), FED_OK);
-  return number;
-}
 
 /* --- objects --- */
 
@@ -222,17 +90,6 @@ static void a_damaged_object_is_noticed_and_can_be_put_again(void **state) {
 }
 
 /* --- records --- */
-
-struct names {
-  char text[256];
-  int stop_after;
-};
-
-static int note_name(struct names *names, const char *name) {
-  snprintf(names->text + strlen(names->text), sizeof names->text - strlen(names->text), "%s ",
-           name);
-  return --names->stop_after == 0;
-}
 
 static int note_client(void *data, const struct fed__client_record *record) {
   return note_name(data, record->name);
@@ -447,188 +304,6 @@ static void of_servers_racing_for_a_token_one_wins(void **state) {
   for (int i = 0; i < RACERS; i++) stores[i]->ops->close(stores[i]);
 }
 
-/* --- transactions and events --- */
-
-static void what_is_rolled_back_never_was(void **state) {
-  struct fed__store *store = STORE(state);
-  const struct fed__job_record kept = some_job("kept", 1), dropped = some_job("dropped", 2);
-  const struct fed__token_record token = some_token(1);
-  struct fed__token_record used;
-  struct fed__job_record found;
-  assert_int_equal(store->ops->token_put(store, &token), FED_OK);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(store->ops->job_put(store, &kept), FED_OK);
-  assert_int_equal(store->ops->commit(store, 0), FED_OK);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(store->ops->job_put(store, &dropped), FED_OK);
-  assert_int_equal(store->ops->token_use(store, &token.secret_hash, 1500, &used), FED_OK);
-  assert_int_equal(store->ops->job_find(store, "dropped", &found), FED_OK); /* sees its own */
-  store->ops->rollback(store);
-  assert_int_equal(store->ops->job_find(store, "dropped", &found), FED_E_NOT_FOUND);
-  assert_int_equal(store->ops->job_find(store, "kept", &found), FED_OK);
-  assert_int_equal(store->ops->token_use(store, &token.secret_hash, 1500, &used), FED_OK);
-}
-
-static void an_unfinished_transaction_ends_with_the_store(void **state) {
-  struct fed__store *store = STORE(state);
-  const struct fed__job_record job = some_job("j", 1);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(store->ops->job_put(store, &job), FED_OK);
-  reopen(*state);
-  assert_int_equal(job_count(STORE(state)), 0);
-}
-
-static void a_failed_call_leaves_the_transaction_usable(void **state) {
-  struct fed__store *store = STORE(state);
-  const struct fed__job_record job = some_job("j", 1);
-  const struct fed__round_record lost = some_round("nowhere", 1, 1, FED__ROUND_OPEN);
-  struct fed__job_record found;
-  uint64_t number;
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(store->ops->job_put(store, &job), FED_OK);
-  assert_int_equal(store->ops->round_put(store, &lost, "[]"), FED_E_NOT_FOUND);
-  assert_int_equal(store->ops->event_add(store, 1, "j", "t", "{not json", &number), FED_E_INPUT);
-  assert_int_equal(store->ops->job_find(store, "none", &found), FED_E_NOT_FOUND);
-  assert_int_equal(store->ops->commit(store, 1), FED_OK);
-  assert_int_equal(store->ops->job_find(store, "j", &found), FED_OK);
-}
-
-static void wrong_order_of_calls_is_refused(void **state) {
-  struct fed__store *store = STORE(state);
-  assert_int_equal(store->ops->commit(store, 1), FED_E_USAGE);
-  store->ops->rollback(store); /* nothing to do */
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(store->ops->begin(store), FED_E_USAGE);
-  assert_int_equal(store->ops->commit(store, 1), FED_OK);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  store->ops->rollback(store);
-}
-
-static void event_numbers_have_no_gaps(void **state) {
-  struct fed__store *store = STORE(state);
-  assert_int_equal(add_event(store, "j", "{}"), 1);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(add_event(store, NULL, "{}"), 2);
-  assert_int_equal(add_event(store, "j", "{}"), 3);
-  store->ops->rollback(store);
-  assert_int_equal(add_event(store, "j", "{}"), 2);
-  reopen(*state);
-  store = STORE(state);
-  assert_int_equal(store->ops->begin(store), FED_OK);
-  assert_int_equal(add_event(store, "j", "{}"), 3);
-  store->ops->rollback(store);
-  reopen(*state);
-  assert_int_equal(add_event(STORE(state), "j", "{}"), 3);
-}
-
-static int note_event(void *data, uint64_t number, int64_t time_ms, const char *job,
-                      const char *type, const char *body_json) {
-  char text[128];
-  snprintf(text, sizeof text, "%d:%d:%s:%s:%s", (int)number, (int)time_ms, job ? job : "-", type,
-           body_json);
-  return note_name(data, text);
-}
-
-static void events_are_listed_from_a_number_on(void **state) {
-  struct fed__store *store = STORE(state);
-  struct names all = {"", 0}, of_job = {"", 0}, two = {"", 0}, none = {"", 0};
-  add_event(store, "j", "1");
-  add_event(store, "k", "2");
-  add_event(store, NULL, "{\"a\":\"\\u00e9\"}");
-  add_event(store, "j", "4");
-  assert_int_equal(store->ops->event_list(store, NULL, 1, 100, note_event, &all), FED_OK);
-  assert_string_equal(all.text, "2:77:k:round.opened:2 "
-                                "3:77:-:round.opened:{\"a\":\"\\u00e9\"} 4:77:j:round.opened:4 ");
-  assert_int_equal(store->ops->event_list(store, "j", 0, 100, note_event, &of_job), FED_OK);
-  assert_string_equal(of_job.text, "1:77:j:round.opened:1 4:77:j:round.opened:4 ");
-  assert_int_equal(store->ops->event_list(store, NULL, 0, 2, note_event, &two), FED_OK);
-  assert_string_equal(two.text, "1:77:j:round.opened:1 2:77:k:round.opened:2 ");
-  assert_int_equal(store->ops->event_list(store, NULL, UINT64_MAX, 2, note_event, &none), FED_OK);
-  assert_string_equal(none.text, "");
-}
-
-/* --- threads and programs --- */
-
-#define WRITERS 3
-#define TRANSACTIONS 30
-
-struct writer {
-  struct fed__store *store;
-  const char *name;
-  int failures;
-};
-
-/* Each transaction adds two events; a reader must never see one without the other. */
-static void *write_pairs(void *data) {
-  struct writer *writer = data;
-  const struct fed__store_ops *ops = writer->store->ops;
-  uint64_t first, second;
-  for (int i = 0; i < TRANSACTIONS; i++) {
-    if (ops->begin(writer->store) != FED_OK) {
-      writer->failures++;
-      continue;
-    }
-    int bad = ops->event_add(writer->store, 1, writer->name, "a", "1", &first) != FED_OK ||
-              ops->event_add(writer->store, 1, writer->name, "b", "2", &second) != FED_OK ||
-              second != first + 1;
-    if (ops->commit(writer->store, 0) != FED_OK) bad = 1;
-    if (bad) ops->rollback(writer->store);
-    writer->failures += bad;
-  }
-  return NULL;
-}
-
-static int check_next_event(void *data, uint64_t number, int64_t time_ms, const char *job,
-                            const char *type, const char *body_json) {
-  (void)time_ms, (void)job, (void)type, (void)body_json;
-  uint64_t *last = data;
-  if (number != *last + 1) return 1;
-  *last = number;
-  return 0;
-}
-
-static void *read_pairs(void *data) {
-  struct writer *reader = data;
-  for (uint64_t last = 0; last < WRITERS * TRANSACTIONS * 2;) {
-    const uint64_t before = last;
-    if (reader->store->ops->event_list(reader->store, NULL, last, 1000, check_next_event, &last) !=
-            FED_OK ||
-        last % 2 != 0)
-      reader->failures++;
-    if (reader->failures) break;
-    if (last == before) usleep(200);
-  }
-  return NULL;
-}
-
-static void run_writers_and_reader(struct fed__store *const stores[WRITERS + 1]) {
-  static const char *const names[] = {"w0", "w1", "w2", "r"};
-  struct writer parties[WRITERS + 1];
-  pthread_t threads[WRITERS + 1];
-  for (int i = 0; i <= WRITERS; i++) {
-    parties[i] = (struct writer){stores[i], names[i], 0};
-    assert_int_equal(
-        pthread_create(&threads[i], NULL, i < WRITERS ? write_pairs : read_pairs, &parties[i]), 0);
-  }
-  for (int i = 0; i <= WRITERS; i++) pthread_join(threads[i], NULL);
-  for (int i = 0; i <= WRITERS; i++) assert_int_equal(parties[i].failures, 0);
-}
-
-static void threads_see_whole_transactions(void **state) {
-  struct fed__store *store = STORE(state), *const stores[] = {store, store, store, store};
-  run_writers_and_reader(stores);
-}
-
-static void programs_see_whole_transactions(void **state) {
-  struct fixture *fixture = *state;
-  struct fed__store *stores[WRITERS + 1];
-  for (int i = 0; i <= WRITERS; i++)
-    assert_int_equal(fixture->kind->open(&fixture->context, fixture->folder, 0, &stores[i]),
-                     FED_OK);
-  run_writers_and_reader(stores);
-  for (int i = 0; i <= WRITERS; i++) stores[i]->ops->close(stores[i]);
-}
-
 static void a_store_that_is_not_there_is_not_found(void **state) {
   struct fixture *fixture = *state;
   struct fed__store *store;
@@ -640,12 +315,7 @@ static void a_store_that_is_not_there_is_not_found(void **state) {
   assert_false(fed__file_exists(folder));
 }
 
-static void runs_for(const struct kind *kind, struct CMUnitTest *tests, size_t count) {
-  for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)(uintptr_t)kind;
-}
-
 int main(void) {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
   struct CMUnitTest tests[] = {
       TEST(objects_come_back_by_their_hash),
       TEST(empty_and_large_objects_are_kept),
@@ -662,20 +332,7 @@ int main(void) {
       TEST(an_unknown_or_late_token_is_refused),
       TEST(of_threads_racing_for_a_token_one_wins),
       TEST(of_servers_racing_for_a_token_one_wins),
-      TEST(what_is_rolled_back_never_was),
-      TEST(an_unfinished_transaction_ends_with_the_store),
-      TEST(a_failed_call_leaves_the_transaction_usable),
-      TEST(wrong_order_of_calls_is_refused),
-      TEST(event_numbers_have_no_gaps),
-      TEST(events_are_listed_from_a_number_on),
-      TEST(threads_see_whole_transactions),
-      TEST(programs_see_whole_transactions),
       TEST(a_store_that_is_not_there_is_not_found),
   };
-  int failures = 0;
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-    runs_for(&kinds[i], tests, sizeof tests / sizeof tests[0]);
-    failures += cmocka_run_group_tests_name(kinds[i].name, tests, NULL, NULL);
-  }
-  return failures != 0;
+  RUN_FOR_EVERY_KIND(tests);
 }

@@ -217,75 +217,75 @@ static int decode(const char *header, size_t data_size) {
 #define TENSOR(name, dtype, shape, offsets)                                                        \
   "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
+static const struct {
+  const char *header;
+  size_t data_size;
+  int code;
+} headers[] = {
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 4, FED_OK}, /* the good one */
+    /* layout */
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[2,6]") "}", 6,
+     FED_E_RANGE}, /* overlap */
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[0,4]") "}", 4,
+     FED_E_RANGE}, /* the same bytes */
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[5,9]") "}", 9,
+     FED_E_RANGE},                                               /* a gap */
+    {"{" TENSOR("a", "U8", "[4]", "[1,5]") "}", 5, FED_E_RANGE}, /* a gap at the start */
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 5, FED_E_RANGE}, /* bytes left over */
+    {"{}", 1, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 3, FED_E_RANGE}, /* beyond the end */
+    {"{" TENSOR("a", "U8", "[4]", "[4,0]") "}", 4, FED_E_RANGE}, /* backwards */
+    {"{" TENSOR("a", "U8", "[4]", "[-4,0]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[0,4,4]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[0]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[0.0,4.0]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "{\"0\":4}") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[9223372036854775803,9223372036854775807]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4]", "[0,18446744073709551620]") "}", 4, FED_E_SYNTAX},
+    /* shape and type */
+    {"{" TENSOR("a", "U8", "[3]", "[0,4]") "}", 4, FED_E_SHAPE},
+    {"{" TENSOR("a", "F32", "[4]", "[0,4]") "}", 4, FED_E_SHAPE},
+    {"{" TENSOR("a", "U8", "[]", "[0,4]") "}", 4, FED_E_SHAPE},
+    {"{" TENSOR("a", "U8", "[-4]", "[0,4]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[-2,-2]", "[0,4]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[4.0]", "[0,4]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "[\"4\"]", "[0,4]") "}", 4, FED_E_RANGE},
+    {"{" TENSOR("a", "U8", "4", "[0,4]") "}", 4, FED_E_SHAPE},
+    {"{" TENSOR("a", "U8", "[1,1,1,1,1,1,1,1,4]", "[0,4]") "}", 4, FED_E_SHAPE},
+    {"{" TENSOR("a", "U8", "[4294967296,4294967296]", "[0,0]") "}", 0, FED_E_TOO_LARGE},
+    {"{" TENSOR("a", "F32", "[4611686018427387905]", "[0,4]") "}", 4, FED_E_SHAPE}, /* 2^62+1 */
+    {"{" TENSOR("a", "F31", "[4]", "[0,4]") "}", 4, FED_E_UNSUPPORTED},
+    {"{\"a\":{\"dtype\":4,\"shape\":[4],\"data_offsets\":[0,4]}}", 4, FED_E_SYNTAX},
+    {"{\"a\":{\"shape\":[4],\"data_offsets\":[0,4]}}", 4, FED_E_SYNTAX},
+    {"{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4],\"x\":1}}", 4, FED_E_SHAPE},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"x\":1}}", 4, FED_E_RANGE},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}}", 4, FED_E_SYNTAX},
+    {"{\"a\":7}", 0, FED_E_SYNTAX},
+    /* names */
+    {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("a", "U8", "[4]", "[4,8]") "}", 8,
+     FED_E_DUPLICATE},
+    {"{" TENSOR("a", "U8", "[2]", "[0,2]") "," TENSOR("\\u0061", "U8", "[2]", "[2,4]") "}", 4,
+     FED_E_DUPLICATE},
+    {"{" TENSOR("a\\u0000b", "U8", "[4]", "[0,4]") "}", 4, FED_E_SYNTAX},
+    {"{" TENSOR("\xff", "U8", "[4]", "[0,4]") "}", 4, FED_E_SYNTAX},
+    {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, FED_E_DUPLICATE},
+    {"{\"__metadata__\":{\"a\":1}}", 0, FED_E_SYNTAX},
+    {"{\"__metadata__\":[]}", 0, FED_E_SYNTAX},
+    /* JSON */
+    {"", 0, FED_E_SYNTAX},
+    {"[]", 0, FED_E_SYNTAX},
+    {" {}", 0, FED_E_SYNTAX},
+    {"{}x", 0, FED_E_SYNTAX},
+    {"{", 0, FED_E_SYNTAX},
+    {"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 0, FED_E_SYNTAX},
+};
+
 static void hostile_headers_are_refused(void **state) {
   (void)state;
-  static const struct {
-    const char *header;
-    size_t data_size;
-    int code;
-  } cases[] = {
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 4, FED_OK}, /* the good one */
-      /* layout */
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[2,6]") "}", 6,
-       FED_E_RANGE}, /* overlap */
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[0,4]") "}", 4,
-       FED_E_RANGE}, /* the same bytes */
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("b", "U8", "[4]", "[5,9]") "}", 9,
-       FED_E_RANGE},                                               /* a gap */
-      {"{" TENSOR("a", "U8", "[4]", "[1,5]") "}", 5, FED_E_RANGE}, /* a gap at the start */
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 5, FED_E_RANGE}, /* bytes left over */
-      {"{}", 1, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "}", 3, FED_E_RANGE}, /* beyond the end */
-      {"{" TENSOR("a", "U8", "[4]", "[4,0]") "}", 4, FED_E_RANGE}, /* backwards */
-      {"{" TENSOR("a", "U8", "[4]", "[-4,0]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[0,4,4]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[0]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[0.0,4.0]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "{\"0\":4}") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[9223372036854775803,9223372036854775807]") "}", 4,
-       FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4]", "[0,18446744073709551620]") "}", 4, FED_E_SYNTAX},
-      /* shape and type */
-      {"{" TENSOR("a", "U8", "[3]", "[0,4]") "}", 4, FED_E_SHAPE},
-      {"{" TENSOR("a", "F32", "[4]", "[0,4]") "}", 4, FED_E_SHAPE},
-      {"{" TENSOR("a", "U8", "[]", "[0,4]") "}", 4, FED_E_SHAPE},
-      {"{" TENSOR("a", "U8", "[-4]", "[0,4]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[-2,-2]", "[0,4]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[4.0]", "[0,4]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "[\"4\"]", "[0,4]") "}", 4, FED_E_RANGE},
-      {"{" TENSOR("a", "U8", "4", "[0,4]") "}", 4, FED_E_SHAPE},
-      {"{" TENSOR("a", "U8", "[1,1,1,1,1,1,1,1,4]", "[0,4]") "}", 4, FED_E_SHAPE},
-      {"{" TENSOR("a", "U8", "[4294967296,4294967296]", "[0,0]") "}", 0, FED_E_TOO_LARGE},
-      {"{" TENSOR("a", "F32", "[4611686018427387905]", "[0,4]") "}", 4, FED_E_SHAPE}, /* 2^62+1 */
-      {"{" TENSOR("a", "F31", "[4]", "[0,4]") "}", 4, FED_E_UNSUPPORTED},
-      {"{\"a\":{\"dtype\":4,\"shape\":[4],\"data_offsets\":[0,4]}}", 4, FED_E_SYNTAX},
-      {"{\"a\":{\"shape\":[4],\"data_offsets\":[0,4]}}", 4, FED_E_SYNTAX},
-      {"{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4],\"x\":1}}", 4, FED_E_SHAPE},
-      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"x\":1}}", 4, FED_E_RANGE},
-      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4],\"x\":1}}", 4, FED_E_SYNTAX},
-      {"{\"a\":7}", 0, FED_E_SYNTAX},
-      /* names */
-      {"{" TENSOR("a", "U8", "[4]", "[0,4]") "," TENSOR("a", "U8", "[4]", "[4,8]") "}", 8,
-       FED_E_DUPLICATE},
-      {"{" TENSOR("a", "U8", "[2]", "[0,2]") "," TENSOR("\\u0061", "U8", "[2]", "[2,4]") "}", 4,
-       FED_E_DUPLICATE},
-      {"{" TENSOR("a\\u0000b", "U8", "[4]", "[0,4]") "}", 4, FED_E_SYNTAX},
-      {"{" TENSOR("\xff", "U8", "[4]", "[0,4]") "}", 4, FED_E_SYNTAX},
-      {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, FED_E_DUPLICATE},
-      {"{\"__metadata__\":{\"a\":1}}", 0, FED_E_SYNTAX},
-      {"{\"__metadata__\":[]}", 0, FED_E_SYNTAX},
-      /* JSON */
-      {"", 0, FED_E_SYNTAX},
-      {"[]", 0, FED_E_SYNTAX},
-      {" {}", 0, FED_E_SYNTAX},
-      {"{}x", 0, FED_E_SYNTAX},
-      {"{", 0, FED_E_SYNTAX},
-      {"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 0, FED_E_SYNTAX},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    const int code = decode(cases[i].header, cases[i].data_size);
-    if (code != cases[i].code)
-      fail_msg("%s: expected %s, got %s (%s)", cases[i].header, fed_error_name(cases[i].code),
+  for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+    const int code = decode(headers[i].header, headers[i].data_size);
+    if (code != headers[i].code)
+      fail_msg("%s: expected %s, got %s (%s)", headers[i].header, fed_error_name(headers[i].code),
                fed_error_name(code), fed_error_last()->message);
   }
 }
