@@ -4,10 +4,12 @@
  */
 #include "agent/agent_state.h"
 #include "agent/external.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/raise.h"
 
+#include <libgen.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -147,6 +149,15 @@ static int send_update(struct fed__agent *agent, const Fed__Task *task,
   return code;
 }
 
+/* A policy's folder, relative to the policy file. */
+static int data_folder(const struct fed__agent *agent, const char *folder, char *path,
+                       size_t size) {
+  char policy_file[FED__PATH_MAX];
+  if (folder[0] == '/') return fed__path_join(path, size, "", folder + 1);
+  snprintf(policy_file, sizeof policy_file, "%s", agent->options->policy_file);
+  return fed__path_join(path, size, dirname(policy_file), folder);
+}
+
 static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
                          const struct fed__job *job) {
   const char *name = job->data.name;
@@ -157,12 +168,14 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
                      "the job wants the data set '%s', which this site's policy does "
                      "not name",
                      name);
+  char folder[FED__PATH_MAX] = "";
+  if (dataset) FED_TRY(data_folder(agent, dataset->folder, folder, sizeof folder));
   const int training = task->kind == FED__TASK_KIND__TRAIN;
   const struct fed__work_request request = {.plan = fed_buffer_slice(&agent->plan.bytes),
                                             .graph = fed_buffer_slice(&agent->graph.bytes),
                                             .parameters =
                                                 fed_buffer_slice(&agent->parameters.bytes),
-                                            .data_folder = dataset ? dataset->folder : "",
+                                            .data_folder = folder,
                                             .client = agent->identity.name,
                                             .round = task->round,
                                             .train = training,

@@ -8,7 +8,7 @@
 #include "base/raise.h"
 #include "crypto/secret.h"
 #include "programs/fed_commands.h"
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 #include "server/server.h"
 
 static int print_token(struct fed__invocation *invocation, const struct fed_buffer *token) {

@@ -8,7 +8,7 @@
 #include "fed/train.h"
 #include "job/job.h"
 #include "programs/fed_commands.h"
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 #include "round/plan.h"
 
 #include <jansson.h>

@@ -7,7 +7,7 @@
 #include "fed/safetensors.h"
 #include "fed/train.h"
 #include "programs/fed_commands.h"
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #include "base/raise.h"
 #include "programs/fed_commands.h"
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 #include "server/server.h"
 
 #include <signal.h>

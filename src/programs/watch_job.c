@@ -5,7 +5,7 @@
  */
 #include "base/raise.h"
 #include "programs/fed_commands.h"
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 
 #include <jansson.h>
 #include <poll.h>

@@ -57,7 +57,7 @@ static int parse_digest(const struct fed_context *context, const char *field,
     return FED_RAISE(FED_E_SYNTAX, "Repr-Digest: expected sha-256=:…:, found '%.80s'", field);
   text.size--;
   struct fed_buffer bytes;
-  fed_buffer_init(&bytes, context, sizeof digest->bytes);
+  fed_buffer_init(&bytes, context, 2 * sizeof digest->bytes);
   int code = fed__base64_decode(text, FED__BASE64_STANDARD, &bytes);
   if (code == FED_OK && bytes.size != sizeof digest->bytes)
     code = FED_RAISE(FED_E_SYNTAX, "Repr-Digest: %zu bytes, SHA-256 has 32", bytes.size);

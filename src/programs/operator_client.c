@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operator.c: connecting as an operator.
+ * operator_client.c: connecting as an operator.
  */
-#include "programs/operator.h"
+#include "programs/operator_client.h"
 #include "base/file.h"
 #include "base/raise.h"
 #include "crypto/certificate.h"

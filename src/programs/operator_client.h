@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operator.h: an operator's connection to the server, from the identity in a federation's
+ * operator_client.h: an operator's connection to the server, from the identity in a federation's
  * folder: what the commands `fed job …` and `fed agents` use.
  */
-#ifndef FED_OPERATOR_H
-#define FED_OPERATOR_H
+#ifndef FED_OPERATOR_CLIENT_H
+#define FED_OPERATOR_CLIENT_H
 
 #include "net/federation_client.h"
 #include "programs/command.h"

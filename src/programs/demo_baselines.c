@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * demo_baselines.c: what the federation is measured against: the same model, optimiser and
+ * number of passes, on all data pooled in one place (the best that federating can hope for), and
+ * on each client's own data alone (what a client has without federating).
+ */
+#include "base/memory.h"
+#include "base/raise.h"
+#include "data/dataset.h"
+#include "data/idx.h"
+#include "programs/demo.h"
+
+#define EPOCHS 4 /* passes over the data; enough for all of them to level off */
+#define QUICK_EPOCHS 2
+#define THREADS 2
+
+/* Eleven trainings: one for each client, and the pooled one, shared out over two threads. */
+struct queue {
+  struct fed__demo *demo;
+  struct fed_model *model;
+  pthread_mutex_t lock;
+  int next;
+  int code;
+  struct fed_error error;
+};
+
+static int open_folder(struct fed__demo *demo, const char *folder, struct fed_examples **out) {
+  return fed__dataset_open(demo->context, folder, &demo->job.data.schema, out);
+}
+
+/* All clients' examples, one after the other, as one source. */
+struct pooled {
+  struct fed_examples examples;
+  const struct fed_context *context;
+  struct fed_examples *parts[FED__DEMO_CLIENTS];
+};
+
+/* A view of `batch` from row `from` on. */
+static struct fed_batch shift(const struct fed_batch *batch, const struct fed_example_spec *spec,
+                              size_t from) {
+  struct fed_batch view = *batch;
+  for (size_t i = 0; i < spec->input_count; i++)
+    view.inputs[i].data = (char *)batch->inputs[i].data + from * fed_tensor_bytes(&spec->inputs[i]);
+  view.target.data = (char *)batch->target.data + from * fed_tensor_bytes(&spec->target);
+  return view;
+}
+
+static int gather_pooled(struct fed_examples *self, const uint32_t *rows, size_t count,
+                         struct fed_batch *batch) {
+  struct pooled *pooled = (struct pooled *)self;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t row = rows[i];
+    size_t part = 0;
+    while (part + 1 < FED__DEMO_CLIENTS && row >= pooled->parts[part]->count)
+      row -= (uint32_t)pooled->parts[part++]->count;
+    struct fed_batch view = shift(batch, &self->spec, i);
+    FED_TRY(pooled->parts[part]->gather(pooled->parts[part], &row, 1, &view));
+  }
+  return FED_OK;
+}
+
+static void free_pooled(struct fed_examples *self) {
+  struct pooled *pooled = (struct pooled *)self;
+  for (int i = 0; i < FED__DEMO_CLIENTS; i++) fed_examples_free(pooled->parts[i]);
+  fed__free(pooled->context, pooled);
+}
+
+static int open_pooled(struct fed__demo *demo, struct fed_examples **out) {
+  char folder[FED__PATH_MAX];
+  struct pooled *pooled = fed__zalloc(demo->context, 1, sizeof *pooled);
+  if (!pooled) return FED_E_MEMORY;
+  pooled->context = demo->context;
+  pooled->examples.gather = gather_pooled;
+  pooled->examples.free = free_pooled;
+  for (int i = 0; i < FED__DEMO_CLIENTS; i++) {
+    fed__demo_path(demo, folder, "agents/client-%d/data", i + 1);
+    const int code = open_folder(demo, folder, &pooled->parts[i]);
+    if (code != FED_OK) {
+      free_pooled(&pooled->examples);
+      return code;
+    }
+    pooled->examples.count += pooled->parts[i]->count;
+  }
+  pooled->examples.spec = pooled->parts[0]->spec;
+  *out = &pooled->examples;
+  return FED_OK;
+}
+
+static int train_and_test(struct fed__demo *demo, const struct fed_model *model,
+                          struct fed_examples *examples, struct fed_examples *test, int index,
+                          double *accuracy) {
+  struct fed_trainer *trainer = NULL;
+  struct fed_metrics metrics = {0}, trained = {0};
+  const struct fed_epochs epochs = {.epochs = demo->quick ? QUICK_EPOCHS : EPOCHS,
+                                    .seed = demo->seed + (uint64_t)index};
+  FED_TRY(fed_trainer_new(demo->context, model, &demo->job.train.options, &trainer));
+  int code = fed_train_epochs(trainer, examples, &epochs, &trained);
+  if (code == FED_OK) code = fed_evaluate(trainer, test, NULL, 0, &metrics);
+  fed_trainer_free(trainer);
+  if (metrics.example_count)
+    *accuracy = (double)metrics.correct_count / (double)metrics.example_count;
+  return code;
+}
+
+/* index FED__DEMO_CLIENTS is the pooled one. */
+static int train_one(struct queue *queue, int index) {
+  struct fed__demo *demo = queue->demo;
+  const int is_pooled = index == FED__DEMO_CLIENTS;
+  struct fed_examples *examples = NULL, *test = NULL;
+  char folder[FED__PATH_MAX];
+  double *accuracy = is_pooled ? &demo->centralised_accuracy : &demo->clients[index].local_accuracy;
+  fed__demo_path(demo, folder, "agents/client-%d/data", index + 1);
+  int code = is_pooled ? open_pooled(demo, &examples) : open_folder(demo, folder, &examples);
+  fed__demo_path(demo, folder, "federation/test");
+  if (code == FED_OK) code = open_folder(demo, folder, &test);
+  if (code == FED_OK) code = train_and_test(demo, queue->model, examples, test, index, accuracy);
+  fed_examples_free(examples);
+  fed_examples_free(test);
+  return code;
+}
+
+static int take_next(struct queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  const int index = queue->code == FED_OK && queue->next >= 0 ? queue->next-- : -1;
+  pthread_mutex_unlock(&queue->lock);
+  return index;
+}
+
+static void *run_queue(void *data) {
+  struct queue *queue = data;
+  for (int index = take_next(queue); index >= 0; index = take_next(queue)) {
+    const int code = train_one(queue, index);
+    pthread_mutex_lock(&queue->lock);
+    if (code != FED_OK && queue->code == FED_OK) {
+      queue->code = code;
+      queue->error = *fed_error_last();
+    }
+    pthread_mutex_unlock(&queue->lock);
+  }
+  return NULL;
+}
+
+static int run_threads(struct queue *queue) {
+  pthread_t threads[THREADS];
+  int started = 0;
+  while (started < THREADS && pthread_create(&threads[started], NULL, run_queue, queue) == 0)
+    started++;
+  if (!started) return FED_RAISE(FED_E_LIMIT, "cannot start a thread");
+  for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+  if (queue->code != FED_OK) return FED_RAISE(queue->code, "baseline: %s", queue->error.message);
+  return FED_OK;
+}
+
+int fed__demo_baselines(struct fed__demo *demo) {
+  struct queue queue = {.demo = demo, .next = FED__DEMO_CLIENTS, .code = FED_OK};
+  FED_TRY(fed_model_load(demo->context, fed_buffer_slice(&demo->onnx), &queue.model));
+  pthread_mutex_init(&queue.lock, NULL);
+  const int code = run_threads(&queue);
+  pthread_mutex_destroy(&queue.lock);
+  fed_model_free(queue.model);
+  return code;
+}
