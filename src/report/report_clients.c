@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report_clients.c: clients beside each other: accuracy, labels; and the baselines.
+ */
+#include "base/memory.h"
+#include "report/report_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROWS_MAX 40  /* clients with a row each */
+#define DOTS_MAX 400 /* clients with a dot each */
+#define ROW 22.0     /* height */
+#define NAME_COLUMNS 16
+
+/* ---- ranking -------------------------------------------------------------------------------- */
+
+struct rank {
+  double accuracy;
+  size_t index;
+};
+
+static int compare_ranks(const void *left, const void *right) {
+  const struct rank *a = left, *b = right;
+  if (a->accuracy != b->accuracy) return a->accuracy < b->accuracy ? 1 : -1;
+  return (a->index > b->index) - (a->index < b->index);
+}
+
+size_t *fed__report_ranking(const struct fed__report_data *data, struct fed__markup *markup,
+                            size_t *count) {
+  struct rank *ranks = fed__zalloc(data->context, data->client_count, sizeof *ranks);
+  size_t *order = fed__zalloc(data->context, data->client_count, sizeof *order);
+  *count = 0;
+  for (size_t i = 0; ranks && i < data->client_count; i++)
+    if (isfinite(data->clients[i].accuracy))
+      ranks[(*count)++] = (struct rank){data->clients[i].accuracy, i};
+  if (ranks) qsort(ranks, *count, sizeof *ranks, compare_ranks);
+  for (size_t i = 0; ranks && order && i < *count; i++) order[i] = ranks[i].index;
+  if (!ranks || !order) markup->code = FED_E_MEMORY;
+  fed__free(data->context, ranks);
+  if (markup->code == FED_OK && *count) return order;
+  fed__free(data->context, order);
+  return NULL;
+}
+
+double fed__report_mean_accuracy(const struct fed__report_data *data) {
+  double sum = 0, count = 0;
+  for (size_t i = 0; i < data->client_count; i++)
+    if (isfinite(data->clients[i].accuracy)) {
+      sum += data->clients[i].accuracy;
+      count++;
+    }
+  return count > 0 ? sum / count : NAN;
+}
+
+/* ---- rows of dots --------------------------------------------------------------------------- */
+
+static const char *whole_percent(double share, struct fed__number_text *text) {
+  snprintf(text->text, sizeof text->text, "%.3g\xc2\xa0%%", share * 100);
+  return text->text;
+}
+
+static struct fed__plot rows_plot(struct fed__markup *markup, size_t rows, double low,
+                                  double high) {
+  const struct fed__plot plot = {.markup = markup,
+                                 .left = 128,
+                                 .top = 26,
+                                 .height = (double)rows * ROW,
+                                 .x = fed__axis_fit(low, high, 5, 0.001)};
+  return plot;
+}
+
+static double row_y(const struct fed__plot *plot, size_t row) {
+  return plot->top + ((double)row + 0.5) * ROW;
+}
+
+static void draw_row_name(const struct fed__plot *plot, size_t row, const char *name,
+                          size_t columns) {
+  fed__markup_print(
+      plot->markup,
+      "<path class=\"r\" d=\"M%.1f %.1fh%.1f\"/><text class=\"e\" x=\"%.1f\" y=\"%.1f\">",
+      plot->left, row_y(plot, row), plot->width, plot->left - 10, row_y(plot, row) + 4);
+  fed__markup_short(plot->markup, name, columns);
+  fed__markup_print(plot->markup, "</text>");
+}
+
+static void draw_dot(const struct fed__plot *plot, size_t row, double value, const char *class) {
+  fed__markup_print(plot->markup, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", class,
+                    fed__plot_x(plot, value), row_y(plot, row));
+}
+
+static void draw_mean(const struct fed__plot *plot, double mean) {
+  struct fed__number_text text;
+  const double x = fed__plot_x(plot, mean);
+  fed__markup_print(plot->markup,
+                    "<path class=\"v\" d=\"M%.1f %.1fv%.1f\"/><text class=\"m s\" x=\"%.1f\" "
+                    "y=\"%.1f\">mean %s</text>\n",
+                    x, plot->top - 4, plot->height + 4, x, plot->top - 10,
+                    fed__percent(mean, &text));
+}
+
+/* ---- accuracy of each client ---------------------------------------------------------------- */
+
+static void draw_client_row(const struct fed__plot *plot, size_t row,
+                            const struct fed__report_client *client, int stands_out) {
+  struct fed__number_text accuracy, examples;
+  draw_row_name(plot, row, client->name, NAME_COLUMNS);
+  if (isfinite(client->local_accuracy)) {
+    fed__markup_print(plot->markup, "<path class=\"j\" d=\"M%.1f %.1fL%.1f %.1f\"/>",
+                      fed__plot_x(plot, client->local_accuracy), row_y(plot, row),
+                      fed__plot_x(plot, client->accuracy), row_y(plot, row));
+    draw_dot(plot, row, client->local_accuracy, "o");
+  }
+  draw_dot(plot, row, client->accuracy, "d b");
+  fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>",
+                    stands_out ? "n b" : "t", plot->left + plot->width + 10, row_y(plot, row) + 4,
+                    fed__percent(client->accuracy, &accuracy));
+  fed__markup_print(plot->markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                    FED__PLOT_WIDTH - 4, row_y(plot, row) + 4,
+                    fed__count(client->examples, &examples));
+}
+
+static void draw_client_rows(const struct fed__report_data *data, struct fed__markup *markup,
+                             const size_t *order, size_t count) {
+  double low = data->clients[order[count - 1]].accuracy, high = data->clients[order[0]].accuracy;
+  for (size_t i = 0; i < count; i++) {
+    low = fmin(low, data->clients[order[i]].local_accuracy);
+    high = fmax(high, data->clients[order[i]].local_accuracy);
+  }
+  struct fed__plot plot = rows_plot(markup, count, low, high);
+  fed__plot_open(&plot, 124, 44, "accuracy of each client");
+  fed__markup_print(markup, "<text class=\"e s\" x=\"%.1f\" y=\"%.1f\">examples</text>",
+                    FED__PLOT_WIDTH - 4, plot.top - 10);
+  for (size_t i = 0; i < count; i++)
+    draw_client_row(&plot, i, &data->clients[order[i]], i == 0 || i + 1 == count);
+  draw_mean(&plot, fed__report_mean_accuracy(data));
+  fed__plot_x_axis(&plot, whole_percent, "accuracy on the client's held-out rows");
+  fed__plot_close(&plot);
+}
+
+/* Many clients: a dot each from best to worst, or for a regular choice of them. */
+static void draw_client_curve(const struct fed__report_data *data, struct fed__markup *markup,
+                              const size_t *order, size_t count) {
+  const size_t stride = (count + DOTS_MAX - 1) / DOTS_MAX;
+  const double low = data->clients[order[count - 1]].accuracy;
+  struct fed__plot plot = {.markup = markup,
+                           .left = 58,
+                           .top = 26,
+                           .height = 236,
+                           .x = fed__axis_fit(0, (double)count, 8, 1),
+                           .y = fed__axis_fit(low, data->clients[order[0]].accuracy, 6, 0.001)};
+  plot.x.high = (double)count;
+  fed__plot_open(&plot, 12, 44, "accuracy of the clients, best first");
+  fed__plot_y_axis(&plot, whole_percent, "accuracy on the client's held-out rows");
+  fed__plot_x_axis(&plot, fed__count, "clients, best first");
+  for (size_t i = 0; i < count; i += stride) {
+    const struct fed__report_client *client = &data->clients[order[i]];
+    fed__markup_print(markup, "<circle class=\"d b\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
+                      fed__plot_x(&plot, (double)i + 0.5), fed__plot_y(&plot, client->accuracy));
+  }
+  fed__plot_close(&plot);
+}
+
+static void title_clients(struct fed__markup *markup, const struct fed__report_client *worst,
+                          const struct fed__report_client *best) {
+  struct fed__number_text text;
+  if (worst == best) {
+    fed__markup_short(markup, best->name, 40);
+    fed__markup_print(markup, " reaches %s", fed__percent(best->accuracy, &text));
+    return;
+  }
+  fed__markup_print(markup, "Clients range from %s (", fed__percent(worst->accuracy, &text));
+  fed__markup_short(markup, worst->name, 40);
+  fed__markup_print(markup, ") to %s (", fed__percent(best->accuracy, &text));
+  fed__markup_short(markup, best->name, 40);
+  fed__markup_print(markup, ")");
+}
+
+static int any_local(const struct fed__report_data *data) {
+  for (size_t i = 0; i < data->client_count; i++)
+    if (isfinite(data->clients[i].local_accuracy)) return 1;
+  return 0;
+}
+
+void fed__report_draw_clients(const struct fed__report_data *data, struct fed__markup *markup) {
+  struct fed__number_text text;
+  size_t count;
+  size_t *order = fed__report_ranking(data, markup, &count);
+  if (!order) return;
+  fed__figure_open(markup);
+  title_clients(markup, &data->clients[order[count - 1]], &data->clients[order[0]]);
+  fed__figure_explain(markup);
+  fed__markup_print(markup,
+                    "The newest version that each client measured, on rows that it did not "
+                    "train on; their mean is %s. ",
+                    fed__percent(fed__report_mean_accuracy(data), &text));
+  if (any_local(data) && count <= ROWS_MAX)
+    fed__markup_print(markup, "Rings: a model that trained on this client's rows alone.");
+  fed__figure_body(markup);
+  (count <= ROWS_MAX ? draw_client_rows : draw_client_curve)(data, markup, order, count);
+  fed__figure_close(markup);
+  fed__free(data->context, order);
+}
+
+/* ---- labels --------------------------------------------------------------------------------- */
+
+static double sum_of(const double *counts, size_t count) {
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) sum += counts[i];
+  return sum;
+}
+
+static double largest_share(const double *counts, size_t count) {
+  double largest = 0;
+  for (size_t i = 0; i < count; i++) largest = fmax(largest, counts[i]);
+  const double sum = sum_of(counts, count);
+  return sum > 0 ? largest / sum : 0;
+}
+
+struct skew {
+  size_t clients;  /* with labels */
+  double own, all; /* the commonest label's share: mean of clients', and of all rows together */
+};
+
+static struct skew measure_skew(const struct fed__report_data *data) {
+  double total[FED__REPORT_LABELS_MAX] = {0};
+  struct skew skew = {0};
+  for (size_t i = 0; i < data->client_count; i++) {
+    const double *labels = data->clients[i].labels;
+    if (!labels) continue;
+    skew.clients++;
+    skew.own += largest_share(labels, data->label_count);
+    for (size_t j = 0; j < data->label_count; j++) total[j] += labels[j];
+  }
+  if (skew.clients) skew.own /= (double)skew.clients;
+  skew.all = largest_share(total, data->label_count);
+  return skew;
+}
+
+static void draw_cells(const struct fed__report_data *data, const struct fed__plot *plot,
+                       const double *labels, double y, double height) {
+  const double width = plot->width / (double)data->label_count;
+  const double sum = sum_of(labels, data->label_count);
+  const int roomy = width >= 30 && height >= 16;
+  for (size_t i = 0; i < data->label_count; i++) {
+    const double share = sum > 0 ? labels[i] / sum : 0, x = plot->left + (double)i * width;
+    fed__markup_print(plot->markup,
+                      "<rect class=\"h\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+                      "fill-opacity=\"%.2f\"/>",
+                      x + 0.5, y + 0.5, width - 1, height - 1, sqrt(share));
+    if (roomy && share >= 0.005)
+      fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%.0f</text>",
+                        sqrt(share) > 0.6 ? "m i" : "m t", x + width / 2, y + height / 2 + 4,
+                        share * 100);
+  }
+}
+
+static void draw_label_numbers(const struct fed__report_data *data, const struct fed__plot *plot) {
+  const double width = plot->width / (double)data->label_count;
+  const size_t stride = (size_t)ceil(22 / width);
+  for (size_t i = 0; i < data->label_count; i += stride)
+    fed__markup_print(plot->markup, "<text class=\"m\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
+                      plot->left + ((double)i + 0.5) * width, plot->top + plot->height + 18, i);
+  fed__markup_print(plot->markup, "<text class=\"m\" x=\"%.1f\" y=\"%.1f\">label</text>\n",
+                    plot->left + plot->width / 2, plot->top + plot->height + 36);
+}
+
+static void draw_label_rows(const struct fed__report_data *data, struct fed__markup *markup,
+                            size_t clients) {
+  const size_t stride = (clients + ROWS_MAX - 1) / ROWS_MAX;
+  const size_t rows = (clients + stride - 1) / stride;
+  struct fed__plot plot = {.markup = markup, .left = 128, .top = 26, .height = (double)rows * ROW};
+  struct fed__number_text text;
+  size_t seen = 0, row = 0;
+  fed__plot_open(&plot, 64, 44, "share of each label at each client");
+  fed__markup_print(markup, "<text class=\"e s\" x=\"%.1f\" y=\"%.1f\">examples</text>",
+                    FED__PLOT_WIDTH - 4, plot.top - 10);
+  for (size_t i = 0; i < data->client_count; i++) {
+    const struct fed__report_client *client = &data->clients[i];
+    if (!client->labels || seen++ % stride) continue;
+    const double y = plot.top + (double)row++ * ROW;
+    fed__markup_print(markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">", plot.left - 10,
+                      y + ROW / 2 + 4);
+    fed__markup_short(markup, client->name, NAME_COLUMNS);
+    fed__markup_print(markup, "</text>");
+    draw_cells(data, &plot, client->labels, y, ROW);
+    fed__markup_print(markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                      FED__PLOT_WIDTH - 4, y + ROW / 2 + 4,
+                      fed__count(sum_of(client->labels, data->label_count), &text));
+  }
+  draw_label_numbers(data, &plot);
+  fed__plot_close(&plot);
+}
+
+void fed__report_draw_labels(const struct fed__report_data *data, struct fed__markup *markup) {
+  const struct skew skew = measure_skew(data);
+  struct fed__number_text own, all;
+  if (!skew.clients) return;
+  fed__percent(skew.own, &own);
+  fed__percent(skew.all, &all);
+  fed__figure_open(markup);
+  if (skew.own > 1.4 * skew.all)
+    fed__markup_print(markup,
+                      "Clients hold different data: a client's commonest label makes up %s "
+                      "of its rows",
+                      own.text);
+  else
+    fed__markup_print(markup,
+                      "Clients hold similar data: a client's commonest label makes up %s "
+                      "of its rows",
+                      own.text);
+  fed__figure_explain(markup);
+  fed__markup_print(markup,
+                    "On average; over all rows together the commonest label makes up %s. "
+                    "Cells: percent of the client's rows.",
+                    all.text);
+  if (skew.clients > ROWS_MAX)
+    fed__markup_print(markup, " Some of the %zu clients are shown.", skew.clients);
+  fed__figure_body(markup);
+  draw_label_rows(data, markup, skew.clients);
+  fed__figure_close(markup);
+}
+
+/* ---- baselines ------------------------------------------------------------------------------ */
+
+static double baseline_called(const struct fed__report_data *data, const char *word) {
+  for (size_t i = 0; i < data->baseline_count; i++)
+    if (strstr(data->baselines[i].name, word)) return data->baselines[i].accuracy;
+  return NAN;
+}
+
+static void print_difference(struct fed__markup *markup, double points, const char *what) {
+  const double rounded = floor(fabs(points) * 1000 + 0.5) / 10;
+  if (rounded < 0.05)
+    fed__markup_print(markup, "level with %s", what);
+  else
+    fed__markup_print(markup, "%.1f points %s %s", rounded, points > 0 ? "above" : "below", what);
+}
+
+static void title_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
+  const double federated = baseline_called(data, "federated");
+  const double alone = baseline_called(data, "local-only, mean");
+  const double pooled = baseline_called(data, "centralised");
+  if (!isfinite(federated) || (!isfinite(alone) && !isfinite(pooled))) {
+    fed__markup_print(markup, "Accuracy beside other ways to train");
+    return;
+  }
+  fed__markup_print(markup, "Federated: ");
+  if (isfinite(alone)) print_difference(markup, federated - alone, "training alone");
+  if (isfinite(alone) && isfinite(pooled)) fed__markup_print(markup, ", ");
+  if (isfinite(pooled)) print_difference(markup, federated - pooled, "pooling the data");
+}
+
+void fed__report_draw_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
+  struct fed__number_text text;
+  double low = 1, high = 0;
+  if (!data->baseline_count) return;
+  for (size_t i = 0; i < data->baseline_count; i++) {
+    low = fmin(low, data->baselines[i].accuracy);
+    high = fmax(high, data->baselines[i].accuracy);
+  }
+  fed__figure_open(markup);
+  title_baselines(data, markup);
+  fed__figure_explain(markup);
+  fed__markup_print(markup, "Accuracy of the same model, trained in different ways.");
+  fed__figure_body(markup);
+  struct fed__plot plot = rows_plot(markup, data->baseline_count, low, high);
+  plot.left = 216;
+  fed__plot_open(&plot, 72, 44, "accuracy of the ways to train");
+  for (size_t i = 0; i < data->baseline_count; i++) {
+    const struct fed__report_baseline *baseline = &data->baselines[i];
+    const int own = strcmp(baseline->name, "federated") == 0;
+    draw_row_name(&plot, i, baseline->name, 32);
+    draw_dot(&plot, i, baseline->accuracy, own ? "d b" : "d k");
+    fed__markup_print(markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                      own ? "n b" : "t", plot.left + plot.width + 10, row_y(&plot, i) + 4,
+                      fed__percent(baseline->accuracy, &text));
+  }
+  fed__plot_x_axis(&plot, whole_percent, "accuracy");
+  fed__plot_close(&plot);
+  fed__figure_close(markup);
+}
