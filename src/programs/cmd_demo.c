@@ -143,19 +143,17 @@ static int set_up(struct fed__demo *demo) {
 
 static int train(struct fed__demo *demo) {
   char folder[FED__PATH_MAX], file[FED__PATH_MAX];
-  pthread_t trouble;
   const double from = fed__demo_seconds(demo);
   fed__demo_path(demo, folder, "federation");
   FED_TRY(fed__job_submit(demo->context, folder, fed__demo_path(demo, file, "job/job.yaml"),
                           demo->job_id));
   fed__demo_step(demo, "training: job %s; one agent and the server will be killed on the way",
                  demo->job_id);
-  FED_TRY(fed__demo_trouble_start(demo, &trouble));
+  FED_TRY(fed__demo_trouble_start(demo));
   struct fed__invocation watching = *demo->invocation;
   if (watching.json) watching.json = 0, watching.quiet = 1;
   const int code = fed__job_watch(&watching, folder, demo->job_id);
   demo->job_over = 1;
-  pthread_join(trouble, NULL);
   demo->train_seconds = fed__demo_seconds(demo) - from;
   return code;
 }

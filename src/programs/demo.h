@@ -49,7 +49,9 @@ struct fed__demo {
   struct fed__demo_client clients[FED__DEMO_CLIENTS];
   pthread_mutex_t lock; /* of the processes */
   int64_t started_us;
-  int job_over, chaos_done;
+  pthread_t trouble;
+  int trouble_started;
+  _Atomic int job_over, ending;
   double federated_accuracy, centralised_accuracy, train_seconds;
   uint64_t bytes_up, bytes_down;
   long long rounds, interrupted_rounds;
@@ -77,7 +79,7 @@ void fed__demo_note_peaks(struct fed__demo *demo);
 void fed__demo_stop_all(struct fed__demo *demo);
 
 /* demo_trouble.c: kill one agent and the server while the job runs, and start them again. */
-FED_MUST int fed__demo_trouble_start(struct fed__demo *demo, pthread_t *thread);
+FED_MUST int fed__demo_trouble_start(struct fed__demo *demo);
 
 /* demo_baselines.c: the same model on pooled data, and on each client's data alone. */
 FED_MUST int fed__demo_baselines(struct fed__demo *demo);

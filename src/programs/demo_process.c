@@ -133,8 +133,13 @@ static void stop(struct fed__demo_process *process) {
 }
 
 void fed__demo_stop_all(struct fed__demo *demo) {
+  demo->job_over = 1;
+  pthread_mutex_lock(&demo->lock);
   for (int i = 0; i < FED__DEMO_CLIENTS; i++)
     if (demo->agents[i].pid) kill(demo->agents[i].pid, SIGTERM);
   for (int i = 0; i < FED__DEMO_CLIENTS; i++) stop(&demo->agents[i]);
   stop(&demo->server);
+  demo->ending = 1;
+  pthread_mutex_unlock(&demo->lock);
+  if (demo->trouble_started) pthread_join(demo->trouble, NULL);
 }

@@ -102,7 +102,7 @@ static void *run_trouble(void *data) {
       fed__operator_connect(demo->context, fed__demo_path(demo, folder, "federation"), &client);
   if (code == FED_OK) code = make_trouble(demo, client);
   if (code != FED_OK) note(demo, fed_error_last()->message);
-  while (!demo->job_over) {
+  while (!demo->ending) { /* a process dies with the thread that started it */
     fed__demo_note_peaks(demo);
     usleep(200000);
   }
@@ -110,7 +110,9 @@ static void *run_trouble(void *data) {
   return NULL;
 }
 
-int fed__demo_trouble_start(struct fed__demo *demo, pthread_t *thread) {
-  if (pthread_create(thread, NULL, run_trouble, demo) == 0) return FED_OK;
-  return FED_RAISE(FED_E_LIMIT, "cannot start a thread");
+int fed__demo_trouble_start(struct fed__demo *demo) {
+  if (pthread_create(&demo->trouble, NULL, run_trouble, demo) != 0)
+    return FED_RAISE(FED_E_LIMIT, "cannot start a thread");
+  demo->trouble_started = 1;
+  return FED_OK;
 }

@@ -23,6 +23,7 @@ struct progress {
   double seconds_sum;
   long long seconds_count;
   double test_accuracy; /* of the newest version; below 0: not measured */
+  json_t *row;          /* the committed round that is not printed yet */
   int header_printed, status_shown;
 };
 
@@ -87,20 +88,23 @@ static const char *format_left(const struct progress *progress, char text[16]) {
 
 static void print_header(struct progress *progress) {
   if (progress->header_printed) return;
-  printf("%7s  %9s  %10s  %9s  %9s  %9s  %9s  %7s  %5s\n", "round", "clients", "train loss",
-         "held out", "test set", "up", "down", "seconds", "left");
+  printf("%7s  %9s  %10s  %16s  %11s  %9s  %9s  %7s  %5s\n", "round", "clients", "train loss",
+         "held out, before", "test, after", "up", "down", "seconds", "left");
   progress->header_printed = 1;
 }
 
-static void print_round(struct progress *progress, const json_t *body) {
+/* The row of the last committed round, once the new model has been measured or not. */
+static void print_row(struct progress *progress) {
+  const json_t *body = progress->row;
   char held_out[16], test[16], up[16], down[16], left[16], loss[16] = "-", clients[24];
+  if (!body) return;
   const double train_loss = number_at(body, "train", "loss");
   if (train_loss >= 0) snprintf(loss, sizeof loss, "%.4f", train_loss);
   snprintf(clients, sizeof clients, "%lld/%lld", integer_at(body, "reported"),
            integer_at(body, "cohort"));
   clear_status(progress);
   print_header(progress);
-  printf("%4lld/%-3lld %9s  %10s  %9s  %9s  %9s  %9s  %7.1f  %5s\n", progress->round,
+  printf("%4lld/%-3lld %9s  %10s  %16s  %11s  %9s  %9s  %7.1f  %5s\n", progress->round,
          progress->rounds, clients, loss,
          format_share(number_at(body, "evaluate", "accuracy"), held_out),
          format_share(progress->test_accuracy, test),
@@ -126,6 +130,7 @@ static void on_created(struct progress *p, const json_t *body) {
 }
 
 static void on_started(struct progress *p, const json_t *body) {
+  print_row(p);
   p->round = integer_at(body, "round");
   p->cohort = integer_at(body, "cohort");
   p->reported = p->lost = 0;
@@ -152,15 +157,16 @@ static void on_refused(struct progress *p, const json_t *body) {
 static void on_committed(struct progress *p, const json_t *body) {
   p->seconds_sum += number_at(body, NULL, "seconds");
   p->seconds_count++;
-  print_round(p, body);
+  p->row = json_incref((json_t *)(uintptr_t)body);
 }
 
 static void on_evaluated(struct progress *p, const json_t *body) {
   p->test_accuracy = number_at(body, NULL, "accuracy");
+  const double accuracy = p->test_accuracy;
+  print_row(p);
   if (integer_at(body, "version") == p->rounds) {
     char text[16];
-    print_note(p, "final model on the server's test set: %s%s",
-               format_share(p->test_accuracy, text), NULL);
+    print_note(p, "final model on the server's test set: %s%s", format_share(accuracy, text), NULL);
   }
 }
 
@@ -176,8 +182,7 @@ static void on_round_trouble(struct progress *p, const json_t *body) {
 
 static void on_finished(struct progress *p, const json_t *body) {
   const char *state = json_string_value(json_object_get(body, "state"));
-  p->finished = 1;
-  p->failed = state && strcmp(state, "failed") == 0;
+  print_row(p);
   clear_status(p);
   printf("%s: %s\n", state ? state : "finished",
          json_string_value(json_object_get(body, "reason")));
@@ -268,6 +273,7 @@ int fed__job_watch(struct fed__invocation *invocation, const char *folder, const
   FED_TRY(fed__operator_connect(invocation->context, folder, &client));
   const int code = follow(&progress, client, job);
   fed__http_client_free(client);
+  json_decref(progress.row);
   FED_TRY(code);
   return progress.failed ? FED_RAISE(FED_E_INPUT, "job '%s' failed; its events say why", job)
                          : FED_OK;
