@@ -10,8 +10,6 @@
 #include "data/idx.h"
 #include "programs/demo.h"
 
-#define EPOCHS 4 /* passes over the data; enough for all of them to level off */
-#define QUICK_EPOCHS 2
 #define THREADS 2
 
 /* Eleven trainings: one for each client, and the pooled one, shared out over two threads. */
@@ -91,7 +89,7 @@ static int train_and_test(struct fed__demo *demo, const struct fed_model *model,
                           double *accuracy) {
   struct fed_trainer *trainer = NULL;
   struct fed_metrics metrics = {0}, trained = {0};
-  const struct fed_epochs epochs = {.epochs = demo->quick ? QUICK_EPOCHS : EPOCHS,
+  const struct fed_epochs epochs = {.epochs = demo->job.rounds.count * demo->job.train.epochs,
                                     .seed = demo->seed + (uint64_t)index};
   FED_TRY(fed_trainer_new(demo->context, model, &demo->job.train.options, &trainer));
   int code = fed_train_epochs(trainer, examples, &epochs, &trained);

@@ -112,6 +112,9 @@ static void print_row(struct progress *progress) {
          format_bytes(number_at(body, NULL, "bytes_down"), down), number_at(body, NULL, "seconds"),
          format_left(progress, left));
   fflush(stdout);
+  json_decref(progress->row);
+  progress->row = NULL;
+  progress->test_accuracy = -1;
 }
 
 static void print_note(struct progress *progress, const char *format, const char *first,
