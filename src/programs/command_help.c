@@ -70,9 +70,18 @@ static void print_roff_options(const struct fed__option *options, FILE *out) {
   }
 }
 
+static void print_roff_example(const char *line, const char *meaning, FILE *out) {
+  fputs(".PP\nExample: ", out);
+  print_roff(meaning, out);
+  fputs("\n.RS\n.nf\n", out);
+  print_roff(line, out);
+  fputs("\n.fi\n.RE\n", out);
+}
+
 static void print_roff_command(const struct fed__program *program,
                                const struct fed__command *command, FILE *out) {
-  fprintf(out, ".SS \"%s %s %s\"\n", program->name, command->words, command->arguments);
+  fprintf(out, ".SS \"%s %s%s%s\"\n", program->name, command->words,
+          command->arguments[0] ? " " : "", command->arguments);
   print_roff(command->summary, out);
   fputs(".\n", out);
   if (command->text) {
@@ -81,13 +90,8 @@ static void print_roff_command(const struct fed__program *program,
     fputc('\n', out);
   }
   print_roff_options(command->options, out);
-  for (const char *const *e = command->examples; e && e[0]; e += 2) {
-    fputs(".PP\n.nf\n.RS\n", out);
-    print_roff(e[0], out);
-    fputs("\n.RE\n.fi\n", out);
-    print_roff(e[1], out);
-    fputc('\n', out);
-  }
+  for (const char *const *e = command->examples; e && e[0]; e += 2)
+    print_roff_example(e[0], e[1], out);
 }
 
 void fed__program_print_manual(const struct fed__program *program, FILE *out) {
@@ -104,7 +108,10 @@ void fed__program_print_manual(const struct fed__program *program, FILE *out) {
   fputs(
       ".SH EXIT STATUS\n0 success; 2 wrong use; 3 invalid input; 4 protocol; 5 certificate, token "
       "or signature; 6 input or output; 7 busy, come back later; 8 out of memory or over a "
-      "limit; 9 forbidden by policy or role; 10 a defect of fed.\n",
+      "limit; 9 forbidden by policy or role; 10 a defect of fed.\n"
+      ".SH ENVIRONMENT\n.TP\n.B https_proxy\nthe proxy to reach the server through.\n"
+      ".TP\n.B NO_COLOR\nif set, no colours and no line that is rewritten.\n"
+      ".SH SEE ALSO\n.BR fed (1),\n.BR fed\\-agent (1),\n.BR fed\\-job (5)\n",
       out);
 }
 
@@ -114,26 +121,80 @@ static void print_option_words(const struct fed__option *options, FILE *out) {
   for (const struct fed__option *o = options; o && o->name; o++) fprintf(out, "--%s ", o->name);
 }
 
-void fed__program_print_completion(const struct fed__program *program, FILE *out) {
-  fprintf(out, "# bash completion for %s, printed by `%s completion`\n_%.*s_complete() {\n",
-          program->name, program->name, (int)strcspn(program->name, "-"), program->name);
-  fputs(
-      "  local line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" word=\"${COMP_WORDS[COMP_CWORD]}\" words=\n"
-      "  case \"$line \" in\n",
-      out);
+static size_t first_word(const struct fed__command *command) {
+  return strcspn(command->words, " ");
+}
+
+static int same_first_word(const struct fed__command *one, const struct fed__command *other) {
+  return first_word(one) == first_word(other) &&
+         strncmp(one->words, other->words, first_word(one)) == 0;
+}
+
+static int is_first_of_its_word(const struct fed__program *program, size_t index) {
+  for (size_t i = 0; i < index; i++)
+    if (same_first_word(&program->commands[i], &program->commands[index])) return 0;
+  return 1;
+}
+
+/* After a command of two words: its options. */
+static void print_second_words_cases(const struct fed__program *program, FILE *out) {
   for (size_t i = 0; i < program->command_count; i++) {
     const struct fed__command *command = &program->commands[i];
-    if (!command->words[0]) continue;
+    if (!command->words[first_word(command)]) continue;
     fprintf(out, "  '%s '*) words='", command->words);
     print_option_words(command->options, out);
     print_option_words(fed__common_options, out);
     fputs("' ;;\n", out);
   }
-  fputs("  *) words='", out);
+}
+
+/* After one word: the words that may follow, and options where the word is a command by itself. */
+static void print_first_word_case(const struct fed__program *program, size_t index, FILE *out) {
+  const struct fed__command *first = &program->commands[index];
+  fprintf(out, "  '%.*s '*) words='", (int)first_word(first), first->words);
+  for (size_t i = index; i < program->command_count; i++) {
+    const struct fed__command *command = &program->commands[i];
+    if (!same_first_word(command, first)) continue;
+    const char *rest = command->words + first_word(command);
+    if (*rest) {
+      fprintf(out, "%s ", rest + 1);
+      continue;
+    }
+    print_option_words(command->options, out);
+    print_option_words(fed__common_options, out);
+  }
+  fputs("' ;;\n", out);
+}
+
+static void print_first_words(const struct fed__program *program, FILE *out) {
   for (size_t i = 0; i < program->command_count; i++)
-    fprintf(out, "%s ", program->commands[i].words);
-  fprintf(out,
-          "' ;;\n  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\n"
-          "complete -o default -F _%.*s_complete %s\n",
-          (int)strcspn(program->name, "-"), program->name, program->name);
+    if (is_first_of_its_word(program, i))
+      fprintf(out, "%.*s ", (int)first_word(&program->commands[i]), program->commands[i].words);
+}
+
+/* "fed-agent" as "fed_agent": both programs' functions live in one shell. */
+static void print_function_name(const struct fed__program *program, FILE *out) {
+  fputc('_', out);
+  for (const char *at = program->name; *at; at++) fputc(*at == '-' ? '_' : *at, out);
+}
+
+void fed__program_print_completion(const struct fed__program *program, FILE *out) {
+  fprintf(out, "# bash completion for %s, printed by `%s completion`\n", program->name,
+          program->name);
+  print_function_name(program, out);
+  fputs(
+      "() {\n"
+      "  local line=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" word=\"${COMP_WORDS[COMP_CWORD]}\" words=\n"
+      "  case \"$line \" in\n",
+      out);
+  print_second_words_cases(program, out);
+  for (size_t i = 0; i < program->command_count; i++)
+    if (is_first_of_its_word(program, i)) print_first_word_case(program, i, out);
+  fputs("  ' ') words='", out);
+  print_first_words(program, out);
+  fputs("' ;;\n  esac\n  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\n"
+        "complete -o default -F ",
+        out);
+  print_function_name(program, out);
+  fprintf(out, " %s\n", program->name);
 }
