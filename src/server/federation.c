@@ -175,7 +175,7 @@ int fed__federation_load(const struct fed_context *context, const char *folder,
   int port, code = read_in(context, folder, "federation.json", &text);
   if (code == FED_E_NOT_FOUND)
     code = FED_RAISE(FED_E_NOT_FOUND,
-                     "'%s' holds no federation; make one with `fed server --create "
+                     "'%s' holds no federation; make one with `fed server create "
                      "--dir %s`",
                      folder, folder);
   json_error_t error;
