@@ -52,12 +52,27 @@ install(EXPORT fed-targets NAMESPACE fed:: DESTINATION ${config_folder} COMPONEN
 install(FILES packaging/fed-config.cmake ${PROJECT_BINARY_DIR}/packaging/fed-config-version.cmake
         DESTINATION ${config_folder} COMPONENT development)
 
-# The programs, each with its man pages, completion, unit and user.
+# Manual pages and completion are printed by the programs, from the same tables that parse the
+# command line. fed_install_printed(TARGET COMMAND FILE DESTINATION COMPONENT)
+function(fed_install_printed target command file destination component)
+  set(made ${PROJECT_BINARY_DIR}/packaging/${file})
+  string(REGEX REPLACE "\\.gz$" "" plain ${made})
+  add_custom_command(OUTPUT ${plain} COMMAND ${target} ${command} > ${plain}
+                     DEPENDS ${target} VERBATIM)
+  if(NOT plain STREQUAL made)
+    add_custom_command(OUTPUT ${made} COMMAND gzip -9nkf ${plain} DEPENDS ${plain} VERBATIM)
+  endif()
+  add_custom_target(${target}-${command} ALL DEPENDS ${made})
+  install(FILES ${made} DESTINATION ${CMAKE_INSTALL_DATADIR}/${destination} COMPONENT ${component})
+endfunction()
+
+# The programs, each with its manual page, completion, unit and user.
 # fed_install_program(TARGET NAME COMPONENT)
 function(fed_install_program target name component)
   install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${component})
-  install(FILES packaging/completion/${name}.bash OPTIONAL RENAME ${name}
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT ${component})
+  fed_install_printed(${target} manual ${name}.1.gz man/man1 ${component})
+  fed_install_printed(${target} completion completion/${name} bash-completion/completions
+                      ${component})
   configure_file(packaging/systemd/${component}.service.in packaging/${component}.service @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/packaging/${component}.service
           DESTINATION lib/systemd/system COMPONENT ${component})
@@ -77,20 +92,15 @@ function(fed_install_page page component)
           DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
 endfunction()
 
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/packaging/completion)
 if(TARGET fed-program)
   fed_install_program(fed-program fed fed-server)
+  fed_install_page(docs/man/fed-job.5 fed-server)
 endif()
 if(TARGET fed-agent)
   fed_install_program(fed-agent fed-agent fed-agent)
+  fed_install_page(docs/man/fed-policy.5 fed-agent)
 endif()
-file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.[1-8])
-foreach(page ${pages})
-  if(page MATCHES "/fed-agent[^/]*$")
-    fed_install_page(${page} fed-agent)
-  else()
-    fed_install_page(${page} fed-server)
-  endif()
-endforeach()
 
 include(cmake/Packages.cmake)
 
