@@ -12,7 +12,10 @@
 #define ROWS_MAX 40  /* clients with a row each */
 #define DOTS_MAX 400 /* clients with a dot each */
 #define ROW 22.0     /* height */
-#define NAME_COLUMNS 16
+#define NAME_COLUMNS 15
+#define NAMED_ROWS_MAX 24 /* of the heat map; with more, rows are thin */
+#define THIN_ROWS_MAX 120
+#define THIN_HEIGHT 260.0
 
 /* ---- ranking -------------------------------------------------------------------------------- */
 
@@ -64,7 +67,7 @@ static const char *whole_percent(double share, struct fed__number_text *text) {
 static struct fed__plot rows_plot(struct fed__markup *markup, size_t rows, double low,
                                   double high) {
   const struct fed__plot plot = {.markup = markup,
-                                 .left = 128,
+                                 .left = 132,
                                  .top = 26,
                                  .height = (double)rows * ROW,
                                  .x = fed__axis_fit(low, high, 5, 0.001)};
@@ -79,7 +82,7 @@ static void draw_row_name(const struct fed__plot *plot, size_t row, const char *
                           size_t columns) {
   fed__markup_print(
       plot->markup,
-      "<path class=\"r\" d=\"M%.1f %.1fh%.1f\"/><text class=\"e\" x=\"%.1f\" y=\"%.1f\">",
+      "<path class=\"rule\" d=\"M%.1f %.1fh%.1f\"/><text class=\"end\" x=\"%.1f\" y=\"%.1f\">",
       plot->left, row_y(plot, row), plot->width, plot->left - 10, row_y(plot, row) + 4);
   fed__markup_short(plot->markup, name, columns);
   fed__markup_print(plot->markup, "</text>");
@@ -94,7 +97,7 @@ static void draw_mean(const struct fed__plot *plot, double mean) {
   struct fed__number_text text;
   const double x = fed__plot_x(plot, mean);
   fed__markup_print(plot->markup,
-                    "<path class=\"v\" d=\"M%.1f %.1fv%.1f\"/><text class=\"m s\" x=\"%.1f\" "
+                    "<path class=\"mean\" d=\"M%.1f %.1fv%.1f\"/><text class=\"middle\" x=\"%.1f\" "
                     "y=\"%.1f\">mean %s</text>\n",
                     x, plot->top - 4, plot->height + 4, x, plot->top - 10,
                     fed__percent(mean, &text));
@@ -107,16 +110,16 @@ static void draw_client_row(const struct fed__plot *plot, size_t row,
   struct fed__number_text accuracy, examples;
   draw_row_name(plot, row, client->name, NAME_COLUMNS);
   if (isfinite(client->local_accuracy)) {
-    fed__markup_print(plot->markup, "<path class=\"j\" d=\"M%.1f %.1fL%.1f %.1f\"/>",
+    fed__markup_print(plot->markup, "<path class=\"zero\" d=\"M%.1f %.1fL%.1f %.1f\"/>",
                       fed__plot_x(plot, client->local_accuracy), row_y(plot, row),
                       fed__plot_x(plot, client->accuracy), row_y(plot, row));
-    draw_dot(plot, row, client->local_accuracy, "o");
+    draw_dot(plot, row, client->local_accuracy, "ring");
   }
-  draw_dot(plot, row, client->accuracy, "d b");
+  draw_dot(plot, row, client->accuracy, "dot b");
   fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>",
-                    stands_out ? "n b" : "t", plot->left + plot->width + 10, row_y(plot, row) + 4,
-                    fed__percent(client->accuracy, &accuracy));
-  fed__markup_print(plot->markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                    stands_out ? "name b" : "ink", plot->left + plot->width + 10,
+                    row_y(plot, row) + 4, fed__percent(client->accuracy, &accuracy));
+  fed__markup_print(plot->markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
                     FED__PLOT_WIDTH - 4, row_y(plot, row) + 4,
                     fed__count(client->examples, &examples));
 }
@@ -130,7 +133,7 @@ static void draw_client_rows(const struct fed__report_data *data, struct fed__ma
   }
   struct fed__plot plot = rows_plot(markup, count, low, high);
   fed__plot_open(&plot, 124, 44, "accuracy of each client");
-  fed__markup_print(markup, "<text class=\"e s\" x=\"%.1f\" y=\"%.1f\">examples</text>",
+  fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">examples</text>",
                     FED__PLOT_WIDTH - 4, plot.top - 10);
   for (size_t i = 0; i < count; i++)
     draw_client_row(&plot, i, &data->clients[order[i]], i == 0 || i + 1 == count);
@@ -151,12 +154,12 @@ static void draw_client_curve(const struct fed__report_data *data, struct fed__m
                            .x = fed__axis_fit(0, (double)count, 8, 1),
                            .y = fed__axis_fit(low, data->clients[order[0]].accuracy, 6, 0.001)};
   plot.x.high = (double)count;
-  fed__plot_open(&plot, 12, 44, "accuracy of the clients, best first");
+  fed__plot_open(&plot, 20, 44, "accuracy of the clients, best first");
   fed__plot_y_axis(&plot, whole_percent, "accuracy on the client's held-out rows");
   fed__plot_x_axis(&plot, fed__count, "clients, best first");
   for (size_t i = 0; i < count; i += stride) {
     const struct fed__report_client *client = &data->clients[order[i]];
-    fed__markup_print(markup, "<circle class=\"d b\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
+    fed__markup_print(markup, "<circle class=\"dot b\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
                       fed__plot_x(&plot, (double)i + 0.5), fed__plot_y(&plot, client->accuracy));
   }
   fed__plot_close(&plot);
@@ -241,18 +244,18 @@ static struct skew measure_skew(const struct fed__report_data *data) {
 static void draw_cells(const struct fed__report_data *data, const struct fed__plot *plot,
                        const double *labels, double y, double height) {
   const double width = plot->width / (double)data->label_count;
-  const double sum = sum_of(labels, data->label_count);
-  const int roomy = width >= 30 && height >= 16;
+  const double sum = sum_of(labels, data->label_count), gap = height < ROW ? 0 : 1;
   for (size_t i = 0; i < data->label_count; i++) {
     const double share = sum > 0 ? labels[i] / sum : 0, x = plot->left + (double)i * width;
-    fed__markup_print(plot->markup,
-                      "<rect class=\"h\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
-                      "fill-opacity=\"%.2f\"/>",
-                      x + 0.5, y + 0.5, width - 1, height - 1, sqrt(share));
-    if (roomy && share >= 0.005)
+    if (share > 0)
+      fed__markup_print(plot->markup,
+                        "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+                        "height=\"%.1f\" fill-opacity=\"%.2f\"/>",
+                        x, y, width - gap, height - gap, sqrt(share));
+    if (share >= 0.005 && width >= 30 && gap > 0)
       fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%.0f</text>",
-                        sqrt(share) > 0.6 ? "m i" : "m t", x + width / 2, y + height / 2 + 4,
-                        share * 100);
+                        sqrt(share) > 0.6 ? "middle inverse" : "middle ink", x + width / 2,
+                        y + height / 2 + 4, share * 100);
   }
 }
 
@@ -260,34 +263,43 @@ static void draw_label_numbers(const struct fed__report_data *data, const struct
   const double width = plot->width / (double)data->label_count;
   const size_t stride = (size_t)ceil(22 / width);
   for (size_t i = 0; i < data->label_count; i += stride)
-    fed__markup_print(plot->markup, "<text class=\"m\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
+    fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
                       plot->left + ((double)i + 0.5) * width, plot->top + plot->height + 18, i);
-  fed__markup_print(plot->markup, "<text class=\"m\" x=\"%.1f\" y=\"%.1f\">label</text>\n",
+  fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">label</text>\n",
                     plot->left + plot->width / 2, plot->top + plot->height + 36);
 }
 
+static void name_label_row(const struct fed__plot *plot, const struct fed__report_client *client,
+                           double examples, double y) {
+  struct fed__number_text text;
+  fed__markup_print(plot->markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">", plot->left - 10, y);
+  fed__markup_short(plot->markup, client->name, NAME_COLUMNS);
+  fed__markup_print(plot->markup, "</text><text class=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                    FED__PLOT_WIDTH - 4, y, fed__count(examples, &text));
+}
+
+/* With many clients the rows are thin and without words: the pattern is what one can see. */
 static void draw_label_rows(const struct fed__report_data *data, struct fed__markup *markup,
                             size_t clients) {
-  const size_t stride = (clients + ROWS_MAX - 1) / ROWS_MAX;
+  const int named = clients <= NAMED_ROWS_MAX;
+  const size_t stride = (clients + THIN_ROWS_MAX - 1) / THIN_ROWS_MAX;
   const size_t rows = (clients + stride - 1) / stride;
-  struct fed__plot plot = {.markup = markup, .left = 128, .top = 26, .height = (double)rows * ROW};
-  struct fed__number_text text;
+  const double height = named ? ROW : THIN_HEIGHT / (double)rows;
+  struct fed__plot plot = {
+      .markup = markup, .left = 132, .top = 26, .height = (double)rows * height};
   size_t seen = 0, row = 0;
   fed__plot_open(&plot, 64, 44, "share of each label at each client");
-  fed__markup_print(markup, "<text class=\"e s\" x=\"%.1f\" y=\"%.1f\">examples</text>",
-                    FED__PLOT_WIDTH - 4, plot.top - 10);
+  fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>",
+                    named ? FED__PLOT_WIDTH - 4 : plot.left - 10,
+                    named ? plot.top - 10 : plot.top + plot.height / 2,
+                    named ? "examples" : "a row a client");
   for (size_t i = 0; i < data->client_count; i++) {
     const struct fed__report_client *client = &data->clients[i];
     if (!client->labels || seen++ % stride) continue;
-    const double y = plot.top + (double)row++ * ROW;
-    fed__markup_print(markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">", plot.left - 10,
-                      y + ROW / 2 + 4);
-    fed__markup_short(markup, client->name, NAME_COLUMNS);
-    fed__markup_print(markup, "</text>");
-    draw_cells(data, &plot, client->labels, y, ROW);
-    fed__markup_print(markup, "<text class=\"e\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-                      FED__PLOT_WIDTH - 4, y + ROW / 2 + 4,
-                      fed__count(sum_of(client->labels, data->label_count), &text));
+    const double y = plot.top + (double)row++ * height;
+    draw_cells(data, &plot, client->labels, y, height);
+    if (named)
+      name_label_row(&plot, client, sum_of(client->labels, data->label_count), y + ROW / 2 + 4);
   }
   draw_label_numbers(data, &plot);
   fed__plot_close(&plot);
@@ -313,9 +325,9 @@ void fed__report_draw_labels(const struct fed__report_data *data, struct fed__ma
   fed__figure_explain(markup);
   fed__markup_print(markup,
                     "On average; over all rows together the commonest label makes up %s. "
-                    "Cells: percent of the client's rows.",
+                    "Darker or brighter: a larger part of the client's rows, in percent.",
                     all.text);
-  if (skew.clients > ROWS_MAX)
+  if (skew.clients > THIN_ROWS_MAX)
     fed__markup_print(markup, " Some of the %zu clients are shown.", skew.clients);
   fed__figure_body(markup);
   draw_label_rows(data, markup, skew.clients);
@@ -372,9 +384,9 @@ void fed__report_draw_baselines(const struct fed__report_data *data, struct fed_
     const struct fed__report_baseline *baseline = &data->baselines[i];
     const int own = strcmp(baseline->name, "federated") == 0;
     draw_row_name(&plot, i, baseline->name, 32);
-    draw_dot(&plot, i, baseline->accuracy, own ? "d b" : "d k");
+    draw_dot(&plot, i, baseline->accuracy, own ? "dot b" : "dot");
     fed__markup_print(markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-                      own ? "n b" : "t", plot.left + plot.width + 10, row_y(&plot, i) + 4,
+                      own ? "name b" : "ink", plot.left + plot.width + 10, row_y(&plot, i) + 4,
                       fed__percent(baseline->accuracy, &text));
   }
   fed__plot_x_axis(&plot, whole_percent, "accuracy");

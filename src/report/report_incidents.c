@@ -48,7 +48,7 @@ static double seconds_since(const struct fed__report_data *data, int64_t time_ms
 static void draw_row(const struct fed__plot *plot, size_t row, const char *name) {
   const double y = plot->top + ((double)row + 0.5) * ROW;
   fed__markup_print(plot->markup,
-                    "<path class=\"r\" d=\"M%.1f %.1fh%.1f\"/><text class=\"e\" x=\"%.1f\" "
+                    "<path class=\"rule\" d=\"M%.1f %.1fh%.1f\"/><text class=\"end\" x=\"%.1f\" "
                     "y=\"%.1f\">%s</text>\n",
                     plot->left, y, plot->width, plot->left - 10, y + 4, name);
 }
@@ -56,7 +56,7 @@ static void draw_row(const struct fed__plot *plot, size_t row, const char *name)
 static void draw_rounds_made(const struct fed__report_data *data, const struct fed__plot *plot) {
   const double y = plot->top + ROW / 2;
   const size_t stride = data->version_count / MARKS_MAX + 1;
-  fed__markup_print(plot->markup, "<path class=\"l a\" d=\"");
+  fed__markup_print(plot->markup, "<path class=\"line a\" d=\"");
   for (size_t i = 0; i < data->version_count; i += stride)
     if (data->versions[i].committed)
       fed__markup_print(plot->markup, "M%.1f %.1fv10",
@@ -71,7 +71,7 @@ static void draw_incidents(const struct fed__report_data *data, const struct fed
   const double y = plot->top + ((double)row + 0.5) * ROW;
   for (size_t i = 0; i < data->incident_count; i += stride)
     if (data->incidents[i].kind == kind)
-      fed__markup_print(plot->markup, "<circle class=\"d w\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>",
+      fed__markup_print(plot->markup, "<circle class=\"dot w\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>",
                         fed__plot_x(plot, seconds_since(data, data->incidents[i].time_ms)), y);
 }
 
@@ -83,7 +83,7 @@ static void draw_time(const struct fed__report_data *data, struct fed__markup *m
                                        : "hours after the start";
   size_t rows = 1, row = 1;
   for (size_t kind = 0; kind < FED__TROUBLE_KINDS; kind++) rows += data->trouble[kind] > 0;
-  struct fed__plot plot = {.markup = markup, .left = 132, .top = 12, .height = (double)rows * ROW};
+  struct fed__plot plot = {.markup = markup, .left = 140, .top = 12, .height = (double)rows * ROW};
   plot.x = fed__axis_fit(0, end > 0 ? end : 1, 7, 1e-3);
   fed__plot_open(&plot, 16, 44, "incidents over time");
   draw_row(&plot, 0, "version made");
@@ -94,7 +94,7 @@ static void draw_time(const struct fed__report_data *data, struct fed__markup *m
     draw_incidents(data, &plot, (enum fed__report_trouble)kind, row++);
   }
   plot.x = fed__axis_fit(0, (end > 0 ? end : 1) / unit, 7, 1e-3);
-  fed__plot_x_axis(&plot, fed__decimal, title);
+  fed__plot_x_axis(&plot, fed__tick, title);
   fed__plot_close(&plot);
 }
 
@@ -105,7 +105,7 @@ static void list_incident(const struct fed__report_data *data, struct fed__marku
   struct fed__number_text text;
   char time[32];
   fed__format_time(incident->time_ms, time);
-  fed__markup_print(markup, "<tr><td title=\"%s\">%s</td><td>", time,
+  fed__markup_print(markup, "<tr><th title=\"%s\">%s</th><td>", time,
                     fed__duration(seconds_since(data, incident->time_ms), &text));
   if (incident->round) fed__markup_print(markup, "%llu", (unsigned long long)incident->round);
   fed__markup_print(markup, "</td><td class=\"x\">%s", names[incident->kind].row);
@@ -122,24 +122,31 @@ void fed__report_draw_incidents(const struct fed__report_data *data, struct fed_
   const uint64_t count = fed__report_trouble_count(data);
   if (!count) return;
   fed__figure_open(markup);
+  fed__markup_print(markup, "%llu incident%s: ", (unsigned long long)count, count == 1 ? "" : "s");
   fed__report_name_trouble(data, markup);
   fed__figure_explain(markup);
   fed__markup_print(markup,
                     "A round that failed or was interrupted runs again; a client that failed "
-                    "does not count in that round.");
+                    "does not count in that round. The list is below.");
   if (data->incident_count < count)
     fed__markup_print(markup, " The first %zu are drawn.", data->incident_count);
   fed__figure_body(markup);
   draw_time(data, markup);
-  fed__markup_print(markup, "<div class=\"t\"><table><thead><tr><th>after</th><th>round</th>"
-                            "<th class=\"x\">what</th><th class=\"x\">reason</th></tr></thead>"
-                            "<tbody>\n");
+  fed__figure_close(markup);
+}
+
+void fed__report_list_incidents(const struct fed__report_data *data, struct fed__markup *markup) {
+  static const char *const heads[] = {"after", "round", FED__TABLE_TEXT "what",
+                                      FED__TABLE_TEXT "reason", NULL};
+  const uint64_t count = fed__report_trouble_count(data);
+  if (!count) return;
+  fed__table_open(markup, "Incidents", heads);
   for (size_t i = 0; i < data->incident_count && i < LISTED_MAX; i++)
     list_incident(data, markup, &data->incidents[i]);
-  fed__markup_print(markup, "</tbody></table></div>\n");
+  fed__table_close(markup);
   if (count > LISTED_MAX)
     fed__markup_print(markup,
-                      "<p>The first %d of %llu are listed; fed job watch --json has all.</p>\n",
+                      "<p>The first %d of %llu are listed; fed job watch --json has all.</p>",
                       LISTED_MAX, (unsigned long long)count);
-  fed__figure_close(markup);
+  fed__markup_print(markup, "</section>\n");
 }

@@ -151,6 +151,18 @@ const char *fed__count(double count, struct fed__number_text *text) {
 
 const char *fed__decimal(double number, struct fed__number_text *text) {
   if (!isfinite(number)) return dash(text);
-  snprintf(text->text, sizeof text->text, "%.3g", number);
+  const double size = fabs(number);
+  snprintf(text->text, sizeof text->text,
+           size >= 1e6 || (size > 0 && size < 0.01) ? "%.2e"
+           : size >= 100                            ? "%.0f"
+           : size >= 10                             ? "%.1f"
+                                                    : "%.3f",
+           number);
+  return text->text;
+}
+
+const char *fed__tick(double number, struct fed__number_text *text) {
+  if (!isfinite(number)) return dash(text);
+  snprintf(text->text, sizeof text->text, "%.4g", number);
   return text->text;
 }

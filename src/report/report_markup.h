@@ -33,5 +33,6 @@ const char *fed__bytes(double bytes, struct fed__number_text *text);      /* 24.
 const char *fed__duration(double seconds, struct fed__number_text *text); /* 3 min 20 s */
 const char *fed__count(double count, struct fed__number_text *text);      /* 12 345 */
 const char *fed__decimal(double number, struct fed__number_text *text);   /* 0.412 */
+const char *fed__tick(double number, struct fed__number_text *text);      /* 0.5 */
 
 #endif

@@ -127,17 +127,26 @@ static void put_run_tiles(const struct fed__report_data *data, struct fed__marku
   close_tile(markup);
 }
 
+static void put_bytes_tile(const struct fed__report_data *data, struct fed__markup *markup,
+                           const char *name, size_t offset) {
+  struct fed__number_text text;
+  const double sum = fed__report_sum(data, offset);
+  open_tile(markup, name);
+  fed__markup_print(markup, "%s", fed__bytes(sum, &text));
+  note_tile(markup);
+  if (data->newest)
+    fed__markup_print(markup, "%s a round, on average",
+                      fed__bytes(sum / (double)data->newest, &text));
+  close_tile(markup);
+}
+
 static void put_tiles(const struct fed__report_data *data, struct fed__markup *markup) {
   struct fed__number_text text;
   fed__markup_print(markup, "<ul class=\"tiles\">\n");
   put_accuracy_tiles(data, markup);
   put_run_tiles(data, markup);
-  open_tile(markup, "received by the server");
-  fed__markup_print(markup, "%s", fed__bytes(fed__report_sum(data, MEMBER(bytes_up)), &text));
-  note_tile(markup);
-  fed__markup_print(markup, "sent %s",
-                    fed__bytes(fed__report_sum(data, MEMBER(bytes_down)), &text));
-  close_tile(markup);
+  put_bytes_tile(data, markup, "received by the server", MEMBER(bytes_up));
+  put_bytes_tile(data, markup, "sent by the server", MEMBER(bytes_down));
   open_tile(markup, "incidents");
   fed__markup_print(markup, "%s", fed__count((double)fed__report_trouble_count(data), &text));
   note_tile(markup);
@@ -178,10 +187,11 @@ static void put_explanation(struct fed__markup *markup) {
 static void put_page(const struct fed__report_data *data, struct fed__markup *markup) {
   static fed__report_part *const figures[] = {
       fed__report_draw_accuracy, fed__report_draw_loss,      fed__report_draw_clients,
-      fed__report_draw_labels,   fed__report_draw_baselines, fed__report_draw_seconds,
-      fed__report_draw_bytes,    fed__report_draw_incidents};
-  static fed__report_part *const lists[] = {fed__report_list_rounds, fed__report_list_clients,
-                                            fed__report_list_processes, fed__report_list_settings};
+      fed__report_draw_labels,   fed__report_draw_baselines, fed__report_draw_incidents,
+      fed__report_draw_seconds,  fed__report_draw_bytes};
+  static fed__report_part *const lists[] = {fed__report_list_incidents, fed__report_list_rounds,
+                                            fed__report_list_clients, fed__report_list_processes,
+                                            fed__report_list_settings};
   put_head(data, markup);
   put_lead(data, markup);
   put_skipped(data, markup);

@@ -19,7 +19,7 @@ fed__report_part fed__report_draw_accuracy, fed__report_draw_loss, fed__report_d
 fed__report_part fed__report_draw_clients, fed__report_draw_labels, fed__report_draw_baselines;
 
 /* report_incidents.c: what went wrong, and when. */
-fed__report_part fed__report_draw_incidents;
+fed__report_part fed__report_draw_incidents, fed__report_list_incidents;
 
 /* report_tables.c: the numbers. */
 fed__report_part fed__report_list_rounds, fed__report_list_clients, fed__report_list_processes,
@@ -32,6 +32,13 @@ void fed__figure_open(struct fed__markup *markup);
 void fed__figure_explain(struct fed__markup *markup);
 void fed__figure_body(struct fed__markup *markup);
 void fed__figure_close(struct fed__markup *markup);
+
+/* A section with a table: its title, its column heads up to NULL, rows by the caller; after the
+ * table, what the caller says below it and the end of the section. A head that begins with
+ * FED__TABLE_TEXT is over text, the others over numbers. */
+#define FED__TABLE_TEXT "|"
+void fed__table_open(struct fed__markup *markup, const char *title, const char *const *heads);
+void fed__table_close(struct fed__markup *markup);
 
 /* ---- numbers that several parts want -------------------------------------------------------- */
 

@@ -52,7 +52,7 @@ static int tick_count(const struct fed__axis *axis) {
 void fed__plot_x_axis(struct fed__plot *plot, fed__tick_text *tick, const char *title) {
   struct fed__number_text text;
   const double bottom = plot->top + plot->height;
-  fed__markup_print(plot->markup, "<g class=\"m\">");
+  fed__markup_print(plot->markup, "<g class=\"middle\">");
   for (int i = 0; i < tick_count(&plot->x); i++) {
     const double value = plot->x.low + i * plot->x.step;
     if (value > plot->x.high * (1 + 1e-9)) break;
@@ -69,14 +69,13 @@ void fed__plot_y_axis(struct fed__plot *plot, fed__tick_text *tick, const char *
     const double value = plot->y.low + i * plot->y.step;
     const double y = fed__plot_y(plot, value);
     fed__markup_print(plot->markup,
-                      "<path class=\"%s\" d=\"M%.1f %.1fh%.1f\"/><text class=\"e\" x=\"%.1f\" "
+                      "<path class=\"%s\" d=\"M%.1f %.1fh%.1f\"/><text class=\"end\" x=\"%.1f\" "
                       "y=\"%.1f\">%s</text>",
-                      fabs(value) < plot->y.step * 1e-6 ? "z" : "r", plot->left, y, plot->width,
-                      plot->left - 8, y + 4,
+                      fabs(value) < plot->y.step * 1e-6 ? "zero" : "rule", plot->left, y,
+                      plot->width, plot->left - 8, y + 4,
                       tick(fabs(value) < plot->y.step * 1e-6 ? 0 : value, &text));
   }
-  fed__markup_print(plot->markup, "<text class=\"s\" x=\"2\" y=\"%.1f\">%s</text>\n",
-                    plot->top - 12, title);
+  fed__markup_print(plot->markup, "<text x=\"2\" y=\"%.1f\">%s</text>\n", plot->top - 12, title);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -108,13 +107,13 @@ void fed__plot_line(struct fed__plot *plot, const char *colour, struct fed__poin
                     size_t count) {
   if (!count) return;
   count = thin(points, count);
-  fed__markup_print(plot->markup, "<path class=\"l %s\" d=\"", colour);
+  fed__markup_print(plot->markup, "<path class=\"line %s\" d=\"", colour);
   for (size_t i = 0; i < count; i++)
     fed__markup_print(plot->markup, "%c%.1f %.1f", i ? 'L' : 'M', fed__plot_x(plot, points[i].x),
                       fed__plot_y(plot, points[i].y));
   fed__markup_print(plot->markup, "\"/>\n");
   for (size_t i = 0; i < count && count <= DOTS_MAX; i++)
-    fed__markup_print(plot->markup, "<circle class=\"d %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
+    fed__markup_print(plot->markup, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
                       colour, fed__plot_x(plot, points[i].x), fed__plot_y(plot, points[i].y));
 }
 
@@ -130,7 +129,7 @@ void fed__plot_band(struct fed__plot *plot, const char *colour, const struct fed
   const size_t size = group_size(count, THIN_POINTS);
   const size_t groups = count ? group_size(count, size) : 0;
   if (count < 2) return;
-  fed__markup_print(plot->markup, "<path class=\"f %s\" d=\"", colour);
+  fed__markup_print(plot->markup, "<path class=\"band %s\" d=\"", colour);
   for (size_t side = 0; side < 2; side++)
     for (size_t i = 0; i < groups; i++) {
       const size_t from = (side ? groups - 1 - i : i) * size;
@@ -149,8 +148,9 @@ void fed__plot_bars(struct fed__plot *plot, const char *colour, const struct fed
   for (size_t i = 0; i < count; i++) {
     const double y = fed__plot_y(plot, points[i].y);
     fed__markup_print(
-        plot->markup, "<rect class=\"b %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
-        colour, fed__plot_x(plot, points[i].x) - width / 2, fmin(y, zero), width, fabs(y - zero));
+        plot->markup,
+        "<rect class=\"bar %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", colour,
+        fed__plot_x(plot, points[i].x) - width / 2, fmin(y, zero), width, fabs(y - zero));
   }
   fed__markup_print(plot->markup, "\n");
 }
@@ -170,7 +170,7 @@ void fed__plot_labels(struct fed__plot *plot, struct fed__line_label *labels, si
   for (size_t i = count; i-- > 0;) {
     const double lowest = plot->top + plot->height - (double)(count - 1 - i) * LABEL_GAP;
     labels[i].y = fmin(labels[i].y, lowest);
-    fed__markup_print(plot->markup, "<text class=\"n %s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+    fed__markup_print(plot->markup, "<text class=\"name %s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
                       labels[i].colour, right + 8, labels[i].y + 4, labels[i].text);
   }
 }

@@ -124,7 +124,7 @@ static struct fed__axis rounds_axis(const struct fed__report_data *data, double 
 static struct fed__plot new_plot(struct fed__markup *markup, struct fed__axis x,
                                  struct fed__axis y) {
   const struct fed__plot plot = {
-      .markup = markup, .left = 58, .top = 26, .height = 236, .x = x, .y = y};
+      .markup = markup, .left = 66, .top = 26, .height = 236, .x = x, .y = y};
   return plot;
 }
 
@@ -234,7 +234,7 @@ static void draw_losses(const struct fed__report_data *data, struct fed__markup 
   for (size_t i = 0; i < 3; i++) widen(&series[i], &low, &high);
   struct fed__plot plot = new_plot(markup, rounds_axis(data, 0), fed__axis_fit(low, high, 6, 1e-9));
   fed__plot_open(&plot, 86, 44, "loss over rounds");
-  fed__plot_y_axis(&plot, fed__decimal, "loss");
+  fed__plot_y_axis(&plot, fed__tick, "loss");
   fed__plot_x_axis(&plot, whole, "round");
   for (size_t i = 0; i < 3; i++) {
     label_count = add_label(&series[i], names[i], colours[i], labels, label_count);
@@ -286,10 +286,10 @@ void fed__report_draw_seconds(const struct fed__report_data *data, struct fed__m
     fed__figure_body(markup);
     struct fed__plot plot =
         new_plot(markup, rounds_axis(data, 0.6), fed__axis_fit(low, high, 5, 1e-3));
-    fed__plot_open(&plot, 12, 44, "seconds of each round");
-    fed__plot_y_axis(&plot, fed__decimal, "seconds");
+    fed__plot_open(&plot, 20, 44, "seconds of each round");
+    fed__plot_y_axis(&plot, fed__tick, "seconds");
     fed__plot_x_axis(&plot, whole, "round");
-    draw_amounts(&plot, "c", &seconds);
+    draw_amounts(&plot, "a", &seconds);
     fed__plot_close(&plot);
     fed__figure_close(markup);
   }
@@ -308,12 +308,12 @@ static void draw_transfers(const struct fed__report_data *data, struct fed__mark
   widen(down, &low, &high);
   struct fed__plot plot =
       new_plot(markup, rounds_axis(data, 0.6), fed__axis_fit(low, round_up_bytes(high), 6, 1));
-  fed__plot_open(&plot, 12, 44, "bytes of each round");
+  fed__plot_open(&plot, 20, 44, "bytes of each round");
   fed__plot_y_axis(&plot, bytes_either_way, "received by the server");
   fed__plot_x_axis(&plot, whole, "round");
   draw_amounts(&plot, "a", up);
   draw_amounts(&plot, "b", down);
-  fed__markup_print(markup, "<text class=\"s\" x=\"2\" y=\"%.1f\">sent by the server</text>\n",
+  fed__markup_print(markup, "<text x=\"2\" y=\"%.1f\">sent by the server</text>\n",
                     plot.top + plot.height + 36);
   fed__plot_close(&plot);
 }

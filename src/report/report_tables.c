@@ -13,13 +13,17 @@
 #define CLIENTS_MAX 200
 #define PROCESSES_MAX 100
 
-static void open_table(struct fed__markup *markup, const char *title, const char *const *heads) {
+void fed__table_open(struct fed__markup *markup, const char *title, const char *const *heads) {
   fed__markup_print(markup, "<section><h2>%s</h2><div class=\"t\"><table><thead><tr>", title);
-  for (; *heads; heads++) fed__markup_print(markup, "<th>%s</th>", *heads);
+  for (; *heads; heads++)
+    if (**heads == FED__TABLE_TEXT[0])
+      fed__markup_print(markup, "<th class=\"x\">%s</th>", *heads + 1);
+    else
+      fed__markup_print(markup, "<th>%s</th>", *heads);
   fed__markup_print(markup, "</tr></thead><tbody>\n");
 }
 
-static void close_table(struct fed__markup *markup) {
+void fed__table_close(struct fed__markup *markup) {
   fed__markup_print(markup, "</tbody></table></div>");
 }
 
@@ -53,11 +57,11 @@ void fed__report_list_rounds(const struct fed__report_data *data, struct fed__ma
                                       "time",          "received", "sent",     NULL};
   const size_t stride = data->version_count / ROUNDS_MAX + 1;
   if (!data->newest) return;
-  open_table(markup, "Rounds", heads);
+  fed__table_open(markup, "Rounds", heads);
   for (size_t i = 1; i < data->version_count; i++)
     if (data->versions[i].committed && (stride == 1 || i % stride == 0 || i == data->newest))
       list_round(&data->versions[i], i, markup);
-  close_table(markup);
+  fed__table_close(markup);
   fed__markup_print(markup, "<p>Accuracies are those of the version that the round made.");
   if (stride > 1)
     fed__markup_print(markup, " One round in %zu is listed; fed job watch --json has all.", stride);
@@ -107,9 +111,9 @@ void fed__report_list_clients(const struct fed__report_data *data, struct fed__m
                                       "trained alone", "answers",  "failures", "time a round",
                                       "peak memory",   "",         NULL};
   if (!data->client_count) return;
-  open_table(markup, "Clients", heads);
+  fed__table_open(markup, "Clients", heads);
   list_some(data, markup);
-  close_table(markup);
+  fed__table_close(markup);
   fed__markup_print(markup, "<p>Worst first. Time: mean of what the client says it trained.");
   if (data->client_count > CLIENTS_MAX)
     fed__markup_print(markup, " %d of %zu are listed.", CLIENTS_MAX, data->client_count);
@@ -125,7 +129,7 @@ void fed__report_list_processes(const struct fed__report_data *data, struct fed_
   struct fed__number_text text;
   size_t index;
   if (!json_array_size(list)) return;
-  open_table(markup, "Processes", heads);
+  fed__table_open(markup, "Processes", heads);
   json_array_foreach(list, index, process) {
     if (index == PROCESSES_MAX) break;
     fed__markup_print(markup, "<tr><th class=\"x\">");
@@ -133,7 +137,7 @@ void fed__report_list_processes(const struct fed__report_data *data, struct fed_
     fed__markup_print(markup, "</th><td>%s</td></tr>\n",
                       fed__bytes(fed__report_number(process, "peak_bytes", 1e18), &text));
   }
-  close_table(markup);
+  fed__table_close(markup);
   if (machine) {
     fed__markup_print(markup, "<p>Machine: ");
     fed__markup_text(markup, machine);
@@ -163,7 +167,7 @@ static void list_time(struct fed__markup *markup, const char *name, const json_t
 void fed__report_list_settings(const struct fed__report_data *data, struct fed__markup *markup) {
   static const char *const heads[] = {NULL};
   struct fed__number_text text;
-  open_table(markup, "What ran", heads);
+  fed__table_open(markup, "What ran", heads);
   list_setting(markup, "job", fed__report_text(data->record, "id", NULL));
   list_setting(markup, "state", fed__report_text(data->record, "state", NULL));
   list_setting(markup, "reason", fed__report_text(data->record, "reason", NULL));
@@ -178,6 +182,6 @@ void fed__report_list_settings(const struct fed__report_data *data, struct fed__
   list_setting(markup, "hash of the newest parameters",
                fed__report_text(data->record, "parameters", NULL));
   list_setting(markup, "fed", FED_VERSION);
-  close_table(markup);
+  fed__table_close(markup);
   fed__markup_print(markup, "</section>\n");
 }
