@@ -8,6 +8,7 @@
 #define FED_ROSTER_H
 
 #include "crypto/certificate.h"
+#include "server/rate_limit.h"
 
 #define FED__ROSTER_DATASETS_MAX 16
 
@@ -21,6 +22,7 @@ struct fed__roster_client {
   struct fed__roster_dataset datasets[FED__ROSTER_DATASETS_MAX];
   size_t dataset_count;
   int64_t last_seen_ms;
+  struct fed__bucket requests;
   void *parked; /* the exchange of its unanswered check-in */
   int64_t parked_until_ms;
 };

@@ -176,6 +176,26 @@ static int check_access(struct fed__server *server, const struct fed__http_excha
   return FED_OK;
 }
 
+/* ---- how often ------------------------------------------------------------------------------ */
+
+static const struct fed__rate_limit client_limit = {2000, 4000}, stranger_limit = {100, 500};
+
+static int take_token(struct fed__server *server, const struct fed__identity *identity) {
+  const int64_t now_us = server->context->clock->monotonic_us(server->context->clock);
+  uint32_t number;
+  if (!identity) return fed__bucket_take(&server->strangers, &stranger_limit, now_us);
+  if (fed__roster_number(&server->roster, identity->name, &number) != FED_OK) return 0;
+  return fed__bucket_take(&server->roster.clients[number]->requests, &client_limit, now_us);
+}
+
+static int check_rate(struct fed__server *server, const struct fed__http_exchange *exchange) {
+  pthread_mutex_lock(&server->lock);
+  const int taken = take_token(server, fed__http_identity(exchange));
+  server->rate_limited += !taken;
+  pthread_mutex_unlock(&server->lock);
+  return taken ? FED_OK : FED_RAISE(FED_E_BUSY, "too many requests; come back later");
+}
+
 /* ---- the handler ---------------------------------------------------------------------------- */
 
 static struct fed__server *server_of(struct fed__http_handler *handler) {
@@ -193,8 +213,9 @@ static void on_headers(struct fed__http_handler *self, struct fed__http_exchange
   int code = route ? check_access(server, exchange, route->access)
                    : FED_RAISE(FED_E_NOT_FOUND, "there is no %s %s here",
                                fed__http_method(exchange), fed__http_path(exchange));
+  if (code == FED_OK) code = check_rate(server, exchange);
   if (code != FED_OK) {
-    fed__http_answer_failure(exchange, 0);
+    fed__http_answer_failure(exchange, code == FED_E_BUSY ? 1000 : 0);
   } else if (is_upload(route)) {
     fed__server_lock(server);
     fed__handle_upload_headers(server, exchange);
@@ -228,10 +249,15 @@ static void on_complete(struct fed__http_handler *self, struct fed__http_exchang
 
 static void on_gone(struct fed__http_handler *self, struct fed__http_exchange *exchange) {
   struct fed__server *server = server_of(self);
+  const struct route *route = find_route(exchange);
+  if (!route) return;
   fed__server_lock(server);
-  fed__unpark(server, exchange);
-  fed__drop_watcher(server, exchange);
-  fed__upload_writer_gone(server, exchange);
+  if (is_upload(route))
+    fed__upload_writer_gone(server, exchange);
+  else if (route->handle == fed__handle_check_in)
+    fed__unpark(server, exchange);
+  else if (route->handle == fed__handle_events)
+    fed__drop_watcher(server, exchange);
   unlock(server);
 }
 

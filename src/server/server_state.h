@@ -106,6 +106,8 @@ struct fed__server {
   size_t upload_bytes;
   struct fed__watcher *watchers;
   int in_transaction, durable, has_events;
+  struct fed__bucket strangers; /* requests without a certificate, all together */
+  uint64_t rate_limited;
   uint64_t updates_counted, updates_dismissed, updates_refused, rounds_committed, rounds_failed;
 };
 
