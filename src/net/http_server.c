@@ -17,7 +17,9 @@
 #define CONNECTIONS_MAX 8192
 #define CONNECTIONS_PER_ADDRESS_MAX 1024
 #define IDLE_TIMEOUT_S 120
-#define CONNECTION_MEMORY ((size_t)64 << 10) /* head and the piece of a body being read */
+/* Of libmicrohttpd, for head and the piece of a body being read. An idle TLS connection takes 44 kB
+ * with this, 76 kB with 64 KiB, which is no faster. */
+#define CONNECTION_MEMORY ((size_t)32 << 10)
 #define CLOSE_PATIENCE_S 2
 
 /* SECURE128 and not SECURE256: the latter leaves out Ed25519, which all our certificates use. */
