@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#define ROUNDING 1e-6 /* 100 * 1.1 is a little over 110, but means 110 */
+
 typedef int step_fn(struct fed__round *round, const struct fed__round_event *event,
                     struct fed__round_driver *driver);
 
@@ -164,9 +166,9 @@ static void next_exchange(struct fed__round *round, struct fed__round_driver *dr
   uint32_t kept = 0;
   for (uint32_t i = 0; i < round->cohort_count; i++) {
     const uint32_t client = round->cohort[i];
-    if (round->member[client] != FED__MEMBER_REPORTED) continue;
-    round->member[client] = FED__MEMBER_INVITED;
-    round->cohort[kept++] = client;
+    const int answered = round->member[client] == FED__MEMBER_REPORTED;
+    round->member[client] = answered ? FED__MEMBER_INVITED : FED__MEMBER_LOST;
+    if (answered) round->cohort[kept++] = client;
   }
   round->cohort_count = kept;
   round->lost_count = 0;
@@ -317,6 +319,7 @@ static int closing_model(struct fed__round *round, const struct fed__round_event
 static int closing_model_failed(struct fed__round *round, const struct fed__round_event *event,
                                 struct fed__round_driver *driver) {
   fail_round(round, driver, event->now_ms, "the new model could not be made");
+  if (round->stopping && round->phase == FED__PHASE_FAILED) finish(round, driver, FED__END_STOPPED);
   return FED_OK;
 }
 
@@ -407,7 +410,7 @@ void fed__round_settings_from_job(const struct fed__job *job, uint32_t exchange_
   *settings = (struct fed__round_settings){
       .rounds = job->rounds.count,
       .cohort = job->rounds.cohort,
-      .invited = (uint32_t)ceil(job->rounds.cohort * job->rounds.over_selection),
+      .invited = (uint32_t)ceil(job->rounds.cohort * job->rounds.over_selection - ROUNDING),
       .minimum = job->rounds.minimum,
       .failures_max = job->rounds.failures_max,
       .exchange_count = exchange_count_,
@@ -489,17 +492,20 @@ void fed__round_resume_closing(struct fed__round *round, uint64_t number) {
   round->phase = FED__PHASE_CLOSING;
 }
 
+static int64_t earlier(int64_t a_ms, int64_t b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
+
 int64_t fed__round_next_ms(const struct fed__round *round) {
+  const struct fed__round_settings *s = &round->settings;
+  const int64_t time_up_ms = s->time_max_ms ? round->job_started_ms + s->time_max_ms : INT64_MAX;
   switch (round->phase) {
   case FED__PHASE_GATHERING:
-    return round->waiting_count >= round->settings.minimum
-               ? round->gather_since_ms + round->settings.gather_ms
-           : round->settings.time_max_ms ? round->job_started_ms + round->settings.time_max_ms
-                                         : INT64_MAX;
+    return round->waiting_count >= s->minimum
+               ? earlier(round->gather_since_ms + s->gather_ms, time_up_ms)
+               : time_up_ms;
   case FED__PHASE_EXCHANGE:
     return round->deadline_ms;
   case FED__PHASE_FAILED:
-    return round->retry_at_ms;
+    return earlier(round->retry_at_ms, time_up_ms);
   default:
     return INT64_MAX;
   }
