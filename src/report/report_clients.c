@@ -336,9 +336,12 @@ void fed__report_draw_labels(const struct fed__report_data *data, struct fed__ma
 
 /* ---- baselines ------------------------------------------------------------------------------ */
 
-static double baseline_called(const struct fed__report_data *data, const char *word) {
+/* The first baseline with both words in its name. */
+static double baseline_called(const struct fed__report_data *data, const char *word,
+                              const char *second) {
   for (size_t i = 0; i < data->baseline_count; i++)
-    if (strstr(data->baselines[i].name, word)) return data->baselines[i].accuracy;
+    if (strstr(data->baselines[i].name, word) && strstr(data->baselines[i].name, second))
+      return data->baselines[i].accuracy;
   return NAN;
 }
 
@@ -351,9 +354,9 @@ static void print_difference(struct fed__markup *markup, double points, const ch
 }
 
 static void title_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
-  const double federated = baseline_called(data, "federated");
-  const double alone = baseline_called(data, "local-only, mean");
-  const double pooled = baseline_called(data, "centralised");
+  const double federated = baseline_called(data, "federated", "");
+  const double alone = baseline_called(data, "local", "mean");
+  const double pooled = baseline_called(data, "centralised", "");
   if (!isfinite(federated) || (!isfinite(alone) && !isfinite(pooled))) {
     fed__markup_print(markup, "Accuracy beside other ways to train");
     return;

@@ -259,7 +259,7 @@ static void shows_the_summary(void **state) {
       "{\"title\":\"Hearts & minds\",\"machine\":\"2 cores\","
       "\"baselines\":[{\"name\":\"federated\",\"accuracy\":0.875},"
       "{\"name\":\"centralised on pooled data\",\"accuracy\":0.9},"
-      "{\"name\":\"local-only, mean\",\"accuracy\":0.7},{\"name\":\"bad\",\"accuracy\":\"x\"}],"
+      "{\"name\":\"local only, mean\",\"accuracy\":0.7},{\"name\":\"bad\",\"accuracy\":\"x\"}],"
       "\"clients\":[{\"name\":\"north\",\"labels\":[90,10],\"local_accuracy\":0.8},"
       "{\"name\":\"south\",\"labels\":[30,70]}],"
       "\"processes\":[{\"name\":\"server\",\"peak_bytes\":123000000}]}",
