@@ -109,12 +109,6 @@ static void draw_client_row(const struct fed__plot *plot, size_t row,
                             const struct fed__report_client *client, int stands_out) {
   struct fed__number_text accuracy, examples;
   draw_row_name(plot, row, client->name, NAME_COLUMNS);
-  if (isfinite(client->local_accuracy)) {
-    fed__markup_print(plot->markup, "<path class=\"zero\" d=\"M%.1f %.1fL%.1f %.1f\"/>",
-                      fed__plot_x(plot, client->local_accuracy), row_y(plot, row),
-                      fed__plot_x(plot, client->accuracy), row_y(plot, row));
-    draw_dot(plot, row, client->local_accuracy, "ring");
-  }
   draw_dot(plot, row, client->accuracy, "dot b");
   fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>",
                     stands_out ? "name b" : "ink", plot->left + plot->width + 10,
@@ -126,14 +120,10 @@ static void draw_client_row(const struct fed__plot *plot, size_t row,
 
 static void draw_client_rows(const struct fed__report_data *data, struct fed__markup *markup,
                              const size_t *order, size_t count) {
-  double low = data->clients[order[count - 1]].accuracy, high = data->clients[order[0]].accuracy;
-  for (size_t i = 0; i < count; i++) {
-    low = fmin(low, data->clients[order[i]].local_accuracy);
-    high = fmax(high, data->clients[order[i]].local_accuracy);
-  }
-  struct fed__plot plot = rows_plot(markup, count, low, high);
+  struct fed__plot plot = rows_plot(markup, count, data->clients[order[count - 1]].accuracy,
+                                    data->clients[order[0]].accuracy);
   fed__plot_open(&plot, 124, 44, "accuracy of each client");
-  fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">examples</text>",
+  fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">trains on</text>",
                     FED__PLOT_WIDTH - 4, plot.top - 10);
   for (size_t i = 0; i < count; i++)
     draw_client_row(&plot, i, &data->clients[order[i]], i == 0 || i + 1 == count);
@@ -180,12 +170,6 @@ static void title_clients(struct fed__markup *markup, const struct fed__report_c
   fed__markup_print(markup, ")");
 }
 
-static int any_local(const struct fed__report_data *data) {
-  for (size_t i = 0; i < data->client_count; i++)
-    if (isfinite(data->clients[i].local_accuracy)) return 1;
-  return 0;
-}
-
 void fed__report_draw_clients(const struct fed__report_data *data, struct fed__markup *markup) {
   struct fed__number_text text;
   size_t count;
@@ -196,10 +180,8 @@ void fed__report_draw_clients(const struct fed__report_data *data, struct fed__m
   fed__figure_explain(markup);
   fed__markup_print(markup,
                     "The newest version that each client measured, on rows that it did not "
-                    "train on; their mean is %s. ",
+                    "train on; their mean is %s.",
                     fed__percent(fed__report_mean_accuracy(data), &text));
-  if (any_local(data) && count <= ROWS_MAX)
-    fed__markup_print(markup, "Rings: a model that trained on this client's rows alone.");
   fed__figure_body(markup);
   (count <= ROWS_MAX ? draw_client_rows : draw_client_curve)(data, markup, order, count);
   fed__figure_close(markup);
@@ -278,7 +260,7 @@ static void name_label_row(const struct fed__plot *plot, const struct fed__repor
                     FED__PLOT_WIDTH - 4, y, fed__count(examples, &text));
 }
 
-/* With many clients the rows are thin and without words: the pattern is what one can see. */
+/* With many clients the lines are thin and without words: the pattern is what one can see. */
 static void draw_label_rows(const struct fed__report_data *data, struct fed__markup *markup,
                             size_t clients) {
   const int named = clients <= NAMED_ROWS_MAX;
@@ -292,7 +274,7 @@ static void draw_label_rows(const struct fed__report_data *data, struct fed__mar
   fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>",
                     named ? FED__PLOT_WIDTH - 4 : plot.left - 10,
                     named ? plot.top - 10 : plot.top + plot.height / 2,
-                    named ? "examples" : "a row a client");
+                    named ? "rows" : "a line a client");
   for (size_t i = 0; i < data->client_count; i++) {
     const struct fed__report_client *client = &data->clients[i];
     if (!client->labels || seen++ % stride) continue;

@@ -29,7 +29,7 @@ struct fed__report_client {
   double examples;       /* it trains on */
   double accuracy;       /* its newest measure on held-out rows */
   uint64_t version;      /* that it measured then */
-  double local_accuracy; /* of a model trained on its data alone; from the summary */
+  double local_accuracy; /* of a model of its data alone, on the test set: not held-out rows */
   double train_s_sum;    /* over its answers */
   double peak_bytes;     /* largest */
   uint64_t answers, failures, clamped;

@@ -48,7 +48,6 @@ const char *const fed__report_style =
     "svg .dot.c,svg .bar.c,svg .name.c{fill:var(--c)}\n"
     "svg .dot.w{fill:var(--w)}\n"
     "svg .band{fill:var(--b);fill-opacity:.18}\n"
-    "svg .ring{fill:var(--card);stroke:var(--soft);stroke-width:1.8}\n"
     ".t{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:14px;line-height:1.35}\n"
     "th,td{padding:5px 14px 5px 0;text-align:right;border-bottom:1px solid var(--rule);"

@@ -107,14 +107,16 @@ static void list_some(const struct fed__report_data *data, struct fed__markup *m
 }
 
 void fed__report_list_clients(const struct fed__report_data *data, struct fed__markup *markup) {
-  static const char *const heads[] = {"client",        "examples", "accuracy", "of version",
-                                      "trained alone", "answers",  "failures", "time a round",
-                                      "peak memory",   "",         NULL};
+  static const char *const heads[] = {"client",          "examples", "accuracy", "of version",
+                                      "alone, test set", "answers",  "failures", "time a round",
+                                      "peak memory",     "",         NULL};
   if (!data->client_count) return;
   fed__table_open(markup, "Clients", heads);
   list_some(data, markup);
   fed__table_close(markup);
-  fed__markup_print(markup, "<p>Worst first. Time: mean of what the client says it trained.");
+  fed__markup_print(markup,
+                    "<p>Worst first. Alone: a model trained on this client's rows only, measured "
+                    "on the server's test set. Time: mean of what the client says it trained.");
   if (data->client_count > CLIENTS_MAX)
     fed__markup_print(markup, " %d of %zu are listed.", CLIENTS_MAX, data->client_count);
   fed__markup_print(markup, "</p></section>\n");
