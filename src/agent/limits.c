@@ -8,6 +8,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+/* The address sanitizer reserves terabytes, which count as data. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CAN_LIMIT_MEMORY = 0 };
+#else
+enum { CAN_LIMIT_MEMORY = 1 };
+#endif
+
 /* Processor time counts from now on: a worker serves many rounds. */
 static void limit_cpu(double cpu_s_max) {
   struct rusage used;
@@ -23,7 +30,7 @@ void fed__limits_apply(const struct fed__work_limits *limits) {
   const struct rlimit no_core = {0, 0};
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setrlimit(RLIMIT_CORE, &no_core);
-  if (limits->memory_bytes_max) {
+  if (limits->memory_bytes_max && CAN_LIMIT_MEMORY) {
     const struct rlimit memory = {limits->memory_bytes_max, limits->memory_bytes_max};
     setrlimit(RLIMIT_DATA, &memory);
   }

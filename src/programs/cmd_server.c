@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int create(struct fed__invocation *invocation) {
   struct fed__federation federation = {0};
@@ -28,6 +29,14 @@ static int create(struct fed__invocation *invocation) {
   return FED_OK;
 }
 
+/* A connection is a file descriptor: take as many as the system lets us. */
+static void allow_many_connections(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int serve(struct fed__invocation *invocation) {
   struct fed__server *server = NULL;
   const struct fed__server_options options = {.folder = fed__option_text(invocation, "dir"),
@@ -40,6 +49,7 @@ static int serve(struct fed__invocation *invocation) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for every thread to come */
   signal(SIGPIPE, SIG_IGN);
+  allow_many_connections();
   FED_TRY(fed__server_open(invocation->context, &options, &server));
   if (!invocation->quiet) {
     printf("serving %s\n", fed__server_url(server));

@@ -10,6 +10,7 @@
 #include "fed/safetensors.h"
 #include "server/server_state.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static double seconds_of_round(const struct fed__run *run) {
@@ -126,6 +127,8 @@ static int measure(struct fed__run *run, struct fed_metrics *metrics) {
   FED_TRY(fed_trainer_new(run->server->context, run->model, &options, &trainer));
   int code = fed_trainer_reset(trainer, &run->current);
   if (code == FED_OK) code = fed_evaluate(trainer, run->test_set, NULL, 0, metrics);
+  if (code == FED_OK && !isfinite(metrics->loss_sum))
+    code = FED_RAISE(FED_E_NOT_FINITE, "the model's loss on the test set is not a number");
   fed_trainer_free(trainer);
   return code;
 }
