@@ -102,14 +102,18 @@ static void fill_metrics(const struct fed_metrics *metrics, Fed__Metrics *messag
   message->loss_sum = metrics->loss_sum;
 }
 
+/* As many examples as the owner lets the server know of. */
+static uint64_t reported_count(const struct fed__agent *agent, uint64_t example_count) {
+  const uint64_t counted_max = agent->policy.examples_counted_max;
+  return counted_max && example_count > counted_max ? counted_max : example_count;
+}
+
 static int encode_update(const struct fed__agent *agent, const Fed__Task *task,
                          const struct fed__work_result *result, struct fed_buffer *out) {
   Fed__UpdateHeader header = FED__UPDATE_HEADER__INIT;
   Fed__Metrics train = FED__METRICS__INIT, evaluate = FED__METRICS__INIT;
-  const uint64_t counted_max = agent->policy.examples_counted_max;
   header.nonce = task->nonce;
-  header.example_count =
-      counted_max && result->example_count > counted_max ? counted_max : result->example_count;
+  header.example_count = reported_count(agent, result->example_count);
   if (agent->policy.share_metrics) {
     fill_metrics(&result->train_metrics, &train);
     fill_metrics(&result->evaluate_metrics, &evaluate);
@@ -184,7 +188,8 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
   int code = do_work(agent, job, &request, &result);
   if (code == FED_OK) {
     if (training && dataset)
-      agent->example_counts[dataset - agent->policy.datasets] = result.example_count;
+      agent->example_counts[dataset - agent->policy.datasets] =
+          reported_count(agent, result.example_count);
     code = send_update(agent, task, &result);
   }
   fed__work_result_clear(&result);
