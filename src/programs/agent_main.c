@@ -117,6 +117,11 @@ static const struct fed__command commands[] = {
     {"completion", "", "print the completion for bash", NULL, NULL, NULL, 0, 0, print_completion},
 };
 
+/* Libraries that libcurl can use, and here does not, bring GnuTLS along, which would prepare itself
+ * before main (700 KiB of memory) if this did not say no. */
+__attribute__((visibility("default"))) int _gnutls_global_init_skip(void);
+int _gnutls_global_init_skip(void) { return 1; }
+
 int main(int count, char **words) {
   static const struct fed__program program = {
       "fed-agent", "train on your data for a federation, without the data leaving", commands,
