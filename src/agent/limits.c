@@ -8,8 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* The address sanitizer reserves terabytes, which count as data. */
-#ifdef __SANITIZE_ADDRESS__
+/* Sanitizers reserve terabytes, which count as data. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { CAN_LIMIT_MEMORY = 0 };
 #else
 enum { CAN_LIMIT_MEMORY = 1 };
