@@ -4,7 +4,7 @@
 # test_bad_input.sh: wrong files and wrong values, each with the exit status and the message that
 # says what to mend. What is wrong with an owner's data stays in the agent's log: the server learns
 # the error's code and no more.
-# shellcheck source=tests/e2e/harness.sh
+# shellcheck source=tests/e2e/harness.sh disable=SC2119
 . "$(dirname "$0")/harness.sh"
 
 job=$work/job/job.yaml model=$work/job/model.onnx

@@ -3,7 +3,7 @@
 #
 # test_kill.sh: agents and server are killed with SIGKILL at 20 random points of a run and started
 # again: every model version is bit for bit that of the same run without a kill.
-# shellcheck source=tests/e2e/harness.sh
+# shellcheck source=tests/e2e/harness.sh disable=SC2119
 . "$(dirname "$0")/harness.sh"
 
 kills=20
