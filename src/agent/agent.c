@@ -87,11 +87,17 @@ static int check_in(struct fed__agent *agent, Fed__CheckInReply **reply) {
   return code;
 }
 
+/* With the worker go the objects that it worked from, and the memory that all of it took. */
 static void let_idle_worker_go(struct fed__agent *agent) {
   struct fed_clock *clock = agent->context->clock;
-  if (agent->worker.pid &&
-      clock->monotonic_us(clock) - agent->worker.idle_since_us > WORKER_IDLE_US)
-    fed__worker_end(&agent->worker);
+  if (!agent->worker.pid ||
+      clock->monotonic_us(clock) - agent->worker.idle_since_us <= WORKER_IDLE_US)
+    return;
+  fed__worker_end(&agent->worker);
+  fed_buffer_clear(&agent->plan.bytes);
+  fed_buffer_clear(&agent->graph.bytes);
+  fed_buffer_clear(&agent->parameters.bytes);
+  fed__memory_trim();
 }
 
 static int work_once(struct fed__agent *agent) {

@@ -2,10 +2,12 @@
  *
  * system.c: the context that a program uses: malloc, the system clock, getrandom.
  */
+#include "base/memory.h"
 #include "base/raise.h"
 #include "fed/context.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,6 +18,12 @@ static void *system_resize(struct fed_alloc *self, void *pointer, size_t size) {
   if (size) return realloc(pointer, size);
   free(pointer);
   return NULL;
+}
+
+void fed__memory_trim(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 static int64_t read_clock_us(clockid_t id) {
