@@ -85,6 +85,7 @@ static void run_program(char *const *command, char *folder, const struct fed__wo
   for (; command[count] && count < ARGUMENTS_MAX; count++) arguments[count] = command[count];
   arguments[count++] = folder;
   arguments[count] = NULL;
+  setpgid(0, 0);
   fed__limits_apply(limits);
   close_range(3, ~0u, 0);
   execvp(arguments[0], arguments);
@@ -113,10 +114,11 @@ static int wait_for_program(const struct fed_context *context, pid_t pid, const 
         (double)(context->clock->monotonic_us(context->clock) - started_us) * 1e-6;
     if ((wall_s_max > 0 && spent_s > wall_s_max) || (stopping && stopping(stopping_data))) {
       late = 1;
-      kill(pid, SIGKILL);
+      kill(-pid, SIGKILL);
     }
     usleep(5000);
   }
+  kill(-pid, SIGKILL); /* what it has started and left */
   if (late)
     return FED_RAISE(FED_E_TIMEOUT, "the external trainer '%s' was stopped; the policy allows %g s",
                      program, wall_s_max);
@@ -130,6 +132,7 @@ static int run(const struct fed_context *context, char *const *command, char *fo
   if (pid < 0)
     return FED_RAISE(FED_E_LIMIT, "cannot start the external trainer: %s", strerror(errno));
   if (pid == 0) run_program(command, folder, limits);
+  setpgid(pid, pid); /* whoever comes first; so that its children end with it */
   return wait_for_program(context, pid, command[0], limits->wall_s_max, stopping, stopping_data);
 }
 
