@@ -149,8 +149,18 @@ static int check_field(const ProtobufCMessage *message, const ProtobufCFieldDesc
   return FED_OK;
 }
 
+/* Fields of newer versions are kept; but protobuf-c also keeps a field number 0 in a long form,
+ * which no message has and which it could not read again. */
+static int check_unknown(const ProtobufCMessage *message) {
+  for (unsigned i = 0; i < message->n_unknown_fields; i++)
+    if (message->unknown_fields[i].tag == 0)
+      return FED_RAISE(FED_E_SYNTAX, "%s: a field of number 0", message->descriptor->name);
+  return FED_OK;
+}
+
 static int check_message(const ProtobufCMessage *message, int depth) {
   if (depth > 4) return FED_RAISE(FED_E_SYNTAX, "messages nested too deeply");
+  FED_TRY(check_unknown(message));
   for (unsigned i = 0; i < message->descriptor->n_fields; i++)
     FED_TRY(check_field(message, &message->descriptor->fields[i], depth));
   return FED_OK;

@@ -394,6 +394,24 @@ static void refuses_other_encodings(void **state) {
   }
 }
 
+/* The protobuf specification has no field number 0, in no encoding of the number. */
+static void refuses_field_number_zero(void **state) {
+  static const uint8_t short_form[] = {0x00, 0x00}, long_form[] = {0x80, 0x00, 0x00},
+                       other_field[] = {0x80, 0x40, 0x00}; /* 1024, of a newer version */
+  struct world *world = *state;
+  ProtobufCMessage *message;
+  assert_int_equal(fed__wire_decode(&world->context, &fed__check_in__descriptor,
+                                    fed_slice_of(short_form, sizeof short_form), &message),
+                   FED_E_SYNTAX);
+  assert_int_equal(fed__wire_decode(&world->context, &fed__check_in__descriptor,
+                                    fed_slice_of(long_form, sizeof long_form), &message),
+                   FED_E_SYNTAX);
+  assert_int_equal(fed__wire_decode(&world->context, &fed__check_in__descriptor,
+                                    fed_slice_of(other_field, sizeof other_field), &message),
+                   FED_OK);
+  fed__wire_free(&world->context, message);
+}
+
 static void checks_protocol(void **state) {
   (void)state;
   assert_int_equal(fed__wire_check_protocol(1), FED_OK);
@@ -480,6 +498,7 @@ int main(void) {
       TEST(bounds_lists),
       TEST(refuses_numbers_that_are_not_finite),
       TEST(refuses_other_encodings),
+      TEST(refuses_field_number_zero),
       TEST(checks_protocol),
       TEST(survives_truncation),
       TEST(survives_flipped_bits),
