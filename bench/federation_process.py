@@ -5,11 +5,13 @@ the driver. What the kernel says about a process (memory, CPU time) is read from
 """
 
 import ctypes
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -132,6 +134,17 @@ class Federation:
         """Follow the job to its end; all its events."""
         lines = self.fed("job", "watch", job, "--json").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def counters(self):
+        """The server's metrics by name."""
+        trust = ssl.create_default_context(cafile=os.path.join(self.server_folder, "ca.pem"))
+        trust.load_cert_chain(os.path.join(self.server_folder, "operator.pem"),
+                              os.path.join(self.server_folder, "operator.key"))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=trust)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        return {line.split()[0]: int(line.split()[1]) for line in lines if line[:1] != "#"}
 
     def job_state(self, job):
         for entry in json.loads(self.fed("job", "list", "--json")):

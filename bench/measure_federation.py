@@ -93,8 +93,16 @@ def note_rounds(rows, events):
     rows.note("of it: from tasks to the new version, median", statistics.median(open_ms), "ms")
     rows.note("of it: from tasks to the new version, 99 %", percentile(open_ms, 0.99), "ms")
     rows.note("rounds that failed", sum(event["type"] == "round.failed" for event in events), "")
-    rows.note("bodies sent down in a round, 10 agents",
-              statistics.median(event["body"]["bytes_down"] for event in closed) / 1000, "kB")
+
+
+def note_traffic(rows, before, after, round_count):
+    for what, name in (("down to", "fed_sent_bytes_total"), ("up from", "fed_received_bytes_total")):
+        rows.note(f"bodies in a round, {what} ten agents",
+                  (after[name] - before[name]) / round_count / 1000, "kB")
+    rows.note("requests in a round",
+              (after["fed_requests_total"] - before["fed_requests_total"]) / round_count, "")
+    rows.note("TLS connections, in the whole run",
+              after["fed_connections_total"] - before["fed_connections_total"], "")
 
 
 def measure_rounds(bin_folder, rows, round_count):
@@ -103,7 +111,9 @@ def measure_rounds(bin_folder, rows, round_count):
         write_model(federation, *LOGREG)
         federation.start_agents()
         time.sleep(2)
+        rows.note("server idle: RSS", memory(federation.server)["rss"] / 2**20, "MiB")
         before = [cpu_seconds(pid) for pid in [federation.server, *federation.agents]]
+        counted = federation.counters()
         job = federation.submit(ROUND_JOB.format(rounds=round_count))
         wait_for_end(federation, job)
         workers = [pid for agent in federation.agents for pid in children(agent)]
@@ -111,11 +121,12 @@ def measure_rounds(bin_folder, rows, round_count):
         spent = [b - a for a, b in zip(before, after)]
         busy = [memory(pid) for pid in [federation.server, *federation.agents, *workers]]
         note_rounds(rows, federation.watch(job))
+        note_traffic(rows, counted, federation.counters(), round_count)
         rows.note("CPU in a round: server", spent[0] * 1000 / round_count, "ms")
         rows.note("CPU in a round: ten agents and their workers",
                   (sum(spent[1:]) + sum(map(cpu_seconds, workers))) * 1000 / round_count, "ms")
-        rows.note("server, RSS, highest", busy[0]["peak"] / 2**20, "MiB")
-        rows.note("server, ten agents and workers, PSS in all",
+        rows.note("server: RSS, highest", busy[0]["peak"] / 2**20, "MiB")
+        rows.note("server, ten agents and ten workers: PSS in all",
                   sum(process["pss"] for process in busy) / 2**20, "MiB")
 
 
