@@ -32,6 +32,12 @@ static size_t column_width(const struct fed__column_schema *column) {
   return column->kind == FED__COLUMN_CATEGORY ? fed__csv_slots(column) : 0;
 }
 
+size_t fed__csv_width(const struct fed__csv_schema *csv) {
+  size_t width = 0;
+  for (size_t i = 0; i < csv->column_count; i++) width += column_width(&csv->columns[i]);
+  return width;
+}
+
 static int refuse_column(const struct fed__column_schema *column, const char *why) {
   return FED_RAISE(FED_E_INPUT, "the job's column '%s' %s", column->name, why);
 }
@@ -75,13 +81,13 @@ static int check_target(const struct table *table, const struct fed__column_sche
 static int check_columns(struct table *table) {
   const struct fed__csv_schema *csv = &table->schema->csv;
   size_t targets = 0;
+  table->width = fed__csv_width(csv);
   for (size_t i = 0; i < csv->column_count; i++) {
     const struct fed__column_schema *column = &csv->columns[i];
     FED_TRY(check_numbers(column));
     FED_TRY(check_categories(column));
     if (column->kind == FED__COLUMN_TARGET) FED_TRY(check_target(table, column));
     targets += column->kind == FED__COLUMN_TARGET;
-    table->width += column_width(column);
     if (table->width > FED__CSV_VALUES_MAX) return refuse_column(column, "is one value too many");
   }
   if (targets != 1)

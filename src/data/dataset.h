@@ -95,6 +95,9 @@ struct fed__dataset_schema {
 /* "idx", "csv", "npy", "npz", "safetensors"; FED_E_INPUT for another word. */
 FED_MUST int fed__data_format_parse(const char *word, enum fed__data_format *format);
 
+/* The input values that a CSV's columns make: one a number, a slot each for a category. */
+size_t fed__csv_width(const struct fed__csv_schema *csv);
+
 /* Open the files below `folder` and check them. `*examples` is the caller's to free. Inputs are
  * gathered as FED_F32, class labels as FED_I64, number targets as FED_F32. Memory: the arrays in
  * the element type of the file; csv: 4 bytes an input value.

@@ -86,8 +86,10 @@ static int check_plan(const struct fed_context *context, const struct job_files 
   struct fed__plan plan;
   FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), &model));
   *elements = fed_params_elements(fed_model_params(model));
+  int code = fed__plan_make(&files->job, *elements, &plan);
+  if (code == FED_OK) code = fed__plan_check_inputs(&files->job, model);
   fed_model_free(model);
-  return fed__plan_make(&files->job, *elements, &plan);
+  return code;
 }
 
 static int explain(struct fed__invocation *invocation, const struct fed__job *job) {

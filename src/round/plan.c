@@ -29,6 +29,42 @@ int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed_
   return plan->rule->check(&plan->shape);
 }
 
+/* What one example's input looks like as the job declares it; rank 0: as in the files. */
+static struct fed_shape declared_shape(const struct fed__dataset_schema *schema, size_t index) {
+  struct fed_shape shape = schema->inputs[index].shape;
+  if (schema->format == FED__DATA_CSV && shape.rank == 0)
+    shape = (struct fed_shape){1, {(int64_t)fed__csv_width(&schema->csv)}};
+  return shape;
+}
+
+static int check_input(const struct fed__dataset_schema *schema, size_t index,
+                       const struct fed_shape *wanted) {
+  const struct fed_shape declared = declared_shape(schema, index);
+  size_t wanted_elements, declared_elements;
+  char want[128], got[128];
+  if (declared.rank == 0) return FED_OK;
+  FED_TRY(fed_shape_elements(wanted, &wanted_elements));
+  FED_TRY(fed_shape_elements(&declared, &declared_elements));
+  if (schema->format == FED__DATA_CSV ? wanted_elements == declared_elements
+                                      : fed_shape_equal(&declared, wanted))
+    return FED_OK;
+  return FED_RAISE(FED_E_SHAPE, "input %zu: the model takes %s, the job's data has %s", index,
+                   fed_shape_format(wanted, want, sizeof want),
+                   fed_shape_format(&declared, got, sizeof got));
+}
+
+int fed__plan_check_inputs(const struct fed__job *job, const struct fed_model *model) {
+  const struct fed_example_spec *spec = fed_model_inputs(model);
+  const struct fed__dataset_schema *schema = &job->data.schema;
+  if (!job->data.name) return FED_OK;
+  if (schema->input_count != spec->input_count)
+    return FED_RAISE(FED_E_SHAPE, "the model takes %zu inputs, the job's data has %zu",
+                     spec->input_count, schema->input_count);
+  for (size_t i = 0; i < spec->input_count; i++)
+    FED_TRY(check_input(schema, i, &spec->inputs[i].shape));
+  return FED_OK;
+}
+
 uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count) {
   if (job->aggregate.weights == FED__WEIGHTS_UNIFORM) return 1;
   return example_count < job->aggregate.weight_max ? example_count : job->aggregate.weight_max;

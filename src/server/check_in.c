@@ -46,11 +46,24 @@ static void fill_task(struct fed__run *run, Fed__Task *task) {
       (round->kind == FED__ROUND_EVALUATE || (round->round - 1) % run->job.evaluate.every == 0);
 }
 
+/* Revocation takes effect on the next request, and also on one that is waiting. */
+static int is_revoked(struct fed__server *server, struct fed__roster_client *member) {
+  struct fed__client_record record;
+  if (server->store->ops->client_find(server->store, member->name, &record) != FED_OK ||
+      record.state != FED__CLIENT_REVOKED)
+    return 0;
+  FED_RAISE(FED_E_REVOKED, "the certificate of '%s' was revoked", member->name);
+  fed__http_answer_failure(member->parked, 0);
+  member->parked = NULL;
+  member->is_out = 1;
+  return 1;
+}
+
 /* An effect of the state table: the client may not be waiting any more; it gets its task when it
  * checks in again. */
 void fed__give_task(struct fed__run *run, uint32_t client) {
   struct fed__roster_client *member = run->server->roster.clients[client];
-  if (!member->parked) return;
+  if (!member->parked || is_revoked(run->server, member)) return;
   Fed__CheckInReply reply = FED__CHECK_IN_REPLY__INIT;
   Fed__Task task = FED__TASK__INIT;
   fill_task(run, &task);
@@ -106,6 +119,19 @@ static void note_refusal(struct fed__server *server, uint32_t client, const Fed_
                     fed_error_name((int)refusal->code), "reason", refusal->reason);
   const struct fed__round_event lost = client_event(run, FED__EVENT_LOST, client);
   step_or_log(run, &lost);
+}
+
+/* Those who were put out while they waited are lost to the rounds that had counted on them. */
+void fed__lose_revoked(struct fed__server *server) {
+  for (uint32_t client = 0; client < server->roster.count; client++) {
+    if (!server->roster.clients[client]->is_out) continue;
+    server->roster.clients[client]->is_out = 0;
+    for (size_t i = 0; i < server->run_count; i++) {
+      const struct fed__round_event event = client_event(server->runs[i], FED__EVENT_LOST, client);
+      if (!server->runs[i]->broken && client < server->runs[i]->round.client_count)
+        step_or_log(server->runs[i], &event);
+    }
+  }
 }
 
 /* ---- parking -------------------------------------------------------------------------------- */

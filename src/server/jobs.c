@@ -10,29 +10,12 @@
 
 /* ---- submitting ----------------------------------------------------------------------------- */
 
-static int check_input_shape(const struct fed_model *model, const struct fed__job *job) {
-  const struct fed_example_spec *spec = fed_model_inputs(model);
-  const struct fed__dataset_schema *schema = &job->data.schema;
-  char want[128], got[128];
-  if (schema->input_count != spec->input_count)
-    return FED_RAISE(FED_E_SHAPE, "the model takes %zu inputs, data declares %zu",
-                     spec->input_count, schema->input_count);
-  for (size_t i = 0; i < spec->input_count; i++) {
-    const struct fed_shape *declared = &schema->inputs[i].shape;
-    if (declared->rank && !fed_shape_equal(declared, &spec->inputs[i].shape))
-      return FED_RAISE(FED_E_SHAPE, "input %zu: the model takes %s, data.shape says %s", i,
-                       fed_shape_format(&spec->inputs[i].shape, want, sizeof want),
-                       fed_shape_format(declared, got, sizeof got));
-  }
-  return FED_OK;
-}
-
 /* Everything that can be known to fail is refused now, before any agent hears of it. */
 static int check_trains(struct fed__server *server, const struct fed_model *model,
                         const struct fed__job *job) {
   struct fed_train_options options = job->train.options;
   struct fed_trainer *trainer = NULL;
-  FED_TRY(check_input_shape(model, job));
+  FED_TRY(fed__plan_check_inputs(job, model));
   options.batch_size = 1;
   options.kernels = FED_KERNELS_REFERENCE;
   FED_TRY(fed_trainer_new(server->context, model, &options, &trainer));

@@ -23,6 +23,7 @@ struct fed__roster_client {
   size_t dataset_count;
   int64_t last_seen_ms;
   struct fed__bucket requests;
+  int is_out;   /* revoked while it waited: its rounds must not wait for it */
   void *parked; /* the exchange of its unanswered check-in */
   int64_t parked_until_ms;
 };

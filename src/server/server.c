@@ -116,6 +116,7 @@ static void tick(struct fed__server *server) {
   const int64_t now_ms = fed__server_now_ms(server);
   fed__server_lock(server);
   for (size_t i = 0; i < server->run_count; i++) tick_run(server, i, now_ms);
+  fed__lose_revoked(server);
   fed__expire_polls(server, now_ms);
   fed__expire_watchers(server, now_ms);
   if (fed__server_unlock(server) != FED_OK)

@@ -143,6 +143,7 @@ void fed__handle_check_in(struct fed__server *server, struct fed__http_exchange 
 void fed__handle_task_failure(struct fed__server *server, struct fed__http_exchange *exchange);
 void fed__unpark(struct fed__server *server, struct fed__http_exchange *exchange);
 void fed__expire_polls(struct fed__server *server, int64_t now_ms);
+void fed__lose_revoked(struct fed__server *server);
 void fed__give_task(struct fed__run *run, uint32_t client);
 void fed__offer_parked(struct fed__server *server); /* a new job: those who wait may want it */
 int fed__run_is_eligible(const struct fed__run *run, uint32_t client);
