@@ -27,6 +27,9 @@ if(FED_SANITIZE)
                          -fno-omit-frame-pointer)
   target_link_options(fed_settings INTERFACE -fsanitize=${FED_SANITIZE})
 endif()
+if(FED_FUZZ)
+  target_compile_options(fed_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(FED_COVERAGE)
   target_compile_options(fed_settings INTERFACE --coverage)
   target_link_options(fed_settings INTERFACE --coverage)
@@ -38,7 +41,10 @@ add_library(fed_warnings INTERFACE)
 target_compile_options(fed_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef
   -Wno-missing-field-initializers $<$<BOOL:${FED_WERROR}>:-Werror>)
-if(FED_SANITIZE)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang") # it looks into the macros of generated headers, too
+  target_compile_options(fed_warnings INTERFACE -Wno-cast-qual)
+endif()
+if(FED_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(fed_warnings INTERFACE -Wno-error=format-truncation
     -Wno-error=maybe-uninitialized -Wno-error=stringop-overread -Wno-error=stringop-overflow)
 endif()
