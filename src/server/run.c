@@ -149,6 +149,7 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
   case FED__EFFECT_COUNT:
     count_answer(run, effect->client);
     run->verdict = effect->type;
+    run->verdict_reason = NULL;
     break;
   case FED__EFFECT_COUNTED_BEFORE:
   case FED__EFFECT_DISMISS:
@@ -239,6 +240,13 @@ static int open_test_set(struct fed__run *run) {
   return code == FED_OK ? code : FED_WRAP("the server's test set");
 }
 
+/* A restart does not give the job its time again. */
+static int64_t age_ms(const struct fed__run *run) {
+  struct fed_clock *clock = run->server->context->clock;
+  const int64_t age = clock->wall_ms(clock) - run->record.created_ms;
+  return age > 0 ? age : 0;
+}
+
 static int build(struct fed__run *run) {
   struct fed__server *server = run->server;
   struct fed__round_settings settings;
@@ -250,6 +258,7 @@ static int build(struct fed__run *run) {
   fed__round_settings_from_job(&run->job, run->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&run->round, server->context, &settings, run->record.version,
                           ending_of(&run->record), fed__server_now_ms(server)));
+  run->round.job_started_ms -= age_ms(run);
   return fed__round_set_client_count(&run->round, server->roster.count);
 }
 
