@@ -69,7 +69,7 @@ static int fill_folder(const char *folder, const struct fed__job *job,
   char *text = task ? json_dumps(task, JSON_INDENT(2)) : NULL;
   int code = text ? put(folder, "task.json", fed_slice_of_text(text))
                   : FED_RAISE(FED_E_MEMORY, "out of memory for task.json");
-  free(text);
+  free(text); /* jansson's */
   json_decref(task);
   if (code == FED_OK) code = put(folder, "model.onnx", request->graph);
   if (code == FED_OK) code = put(folder, "parameters.safetensors", request->parameters);
@@ -89,7 +89,7 @@ static void run_program(char *const *command, char *folder, const struct fed__wo
   fed__limits_apply(limits);
   close_range(3, ~0u, 0);
   execvp(arguments[0], arguments);
-  _exit(127);
+  _exit(127); /* in the child */
 }
 
 static int explain_status(int status, const char *program) {

@@ -36,7 +36,7 @@ static int write_settings(const char *folder, const char *name, const char *url)
   char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   const int code = text ? write_in(folder, "agent.json", fed_slice_of_text(text), FED__FILE_SHARED)
                         : FED_RAISE(FED_E_MEMORY, "out of memory for agent.json");
-  free(text);
+  free(text); /* jansson's */
   json_decref(json);
   return code;
 }

@@ -124,7 +124,7 @@ static void run_child(const struct fed_context *context, int fd) {
   if (fed__work_session_new(context, &session) == FED_OK)
     while (serve_one(context, session, fd, parts) == FED_OK) {
     }
-  _exit(0);
+  _exit(0); /* in the child */
 }
 
 /* ---- the parent ----------------------------------------------------------------------------- */

@@ -131,7 +131,7 @@ static int write_settings(const struct fed_context *context, const char *folder,
   int code = dumped ? fed_buffer_print(&text, "%s\n", dumped)
                     : FED_RAISE(FED_E_INPUT, "name and host must be valid UTF-8");
   if (code == FED_OK) code = write_in(folder, "federation.json", &text, FED__FILE_SHARED);
-  free(dumped);
+  free(dumped); /* jansson's */
   json_decref(json);
   fed_buffer_clear(&text);
   return code;
@@ -279,7 +279,7 @@ int fed__federation_list(const struct fed_context *context, const char *folder,
   store->ops->close(store);
   char *text = code == FED_OK ? json_dumps(list, JSON_INDENT(2)) : NULL;
   if (text) code = fed_buffer_print(out, "%s\n", text);
-  free(text);
+  free(text); /* jansson's */
   json_decref(list);
   return code;
 }

@@ -53,7 +53,7 @@ void fed__answer_json(struct fed__http_exchange *exchange, uint32_t status, json
   fed__http_answer(exchange, &(struct fed__http_answer){.status = status,
                                                         .content_type = "application/json",
                                                         .body = fed_slice_of_text(text)});
-  free(text);
+  free(text); /* jansson's */
 }
 
 void fed__answer_message(struct fed__http_exchange *exchange, const struct fed_context *context,

@@ -71,7 +71,7 @@ static void open_round(struct fed__run *run) {
                     (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "kind",
                     run->round.kind == FED__ROUND_TRAIN ? "train" : "evaluate", "cohort",
                     (int)run->round.cohort_count);
-  free(cohort);
+  free(cohort); /* jansson's */
 }
 
 static void fail_round(struct fed__run *run, const char *reason) {

@@ -71,7 +71,7 @@ static void store_event(struct fed__server *server, const char *job, const char 
   else
     fed__log(server->context, FED_LOG_INFO, type, "s:s, s:O", "job", job, "body", body);
   server->has_events = 1;
-  free(text);
+  free(text); /* jansson's */
 }
 
 void fed__server_event(struct fed__server *server, const char *job, const char *type,

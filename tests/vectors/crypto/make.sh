@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Make the certificates of this folder anew with the openssl command line (OpenSSL 3.0 or later):
 #   cd tests/vectors/crypto && sh make.sh
 # Keys are thrown away. See README.md for what each file is for.
