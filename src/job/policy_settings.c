@@ -57,8 +57,8 @@ static const struct fed__setting limits[] = {
      .minimum = 1, .meaning = "the largest message to take in"},
     {"upload", FED__SETTING_SIZE, AT(upload_bytes_max), .initial = "1 GiB", .unit = "bytes",
      .minimum = 1, .meaning = "the largest message to send"},
-    {"network", FED__SETTING_SIZE, AT(network_bytes_per_s_max), .initial = "0 B",
-     .unit = "bytes/s", .meaning = "at most so many bytes a second, each way; 0: no limit"},
+    {"network", FED__SETTING_SIZE, AT(network_bytes_per_s_max), .initial = "0 B", .unit = "bytes/s",
+     .meaning = "at most so many bytes a second, each way; 0: no limit"},
     {NULL}};
 
 static const struct fed__setting schedule[] = {
