@@ -19,10 +19,11 @@ enum { CAN_LIMIT_MEMORY = 1 };
 static void limit_cpu(double cpu_s_max) {
   struct rusage used;
   struct rlimit limit;
-  if (cpu_s_max <= 0 || getrusage(RUSAGE_SELF, &used) != 0) return;
+  if (cpu_s_max <= 0 || getrusage(RUSAGE_SELF, &used) != 0 || getrlimit(RLIMIT_CPU, &limit) != 0)
+    return;
   limit.rlim_cur =
       (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + 1) + (rlim_t)(cpu_s_max + 0.5);
-  limit.rlim_max = RLIM_INFINITY;
+  if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_CPU, &limit);
 }
 

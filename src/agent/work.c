@@ -161,7 +161,10 @@ int fed__work_do(struct fed__work_session *session, const struct fed__work_reque
                  struct fed__work_result *result) {
   const struct fed_context *context = session->context;
   const int64_t started_us = context->clock->monotonic_us(context->clock);
+  const struct fed_buffer grid = result->grid;
   struct fed_params received = {0};
+  *result = (struct fed__work_result){.grid = grid};
+  result->grid.size = 0;
   FED_TRY(open_job(session, request));
   FED_TRY(fed_safetensors_decode(request->parameters, context, &received));
   int code = work_from(session, request, &received, result);

@@ -142,8 +142,16 @@ void fed__worker_end(struct fed__worker *worker) {
   fed__worker_init(worker, worker->context);
 }
 
+/* A child that died while it was idle (killed to free memory, say) costs no task. */
+static void forget_dead(struct fed__worker *worker) {
+  if (!worker->pid || waitpid(worker->pid, NULL, WNOHANG) != worker->pid) return;
+  close(worker->socket);
+  fed__worker_init(worker, worker->context);
+}
+
 static int start(struct fed__worker *worker) {
   int pair[2];
+  forget_dead(worker);
   if (worker->pid) return FED_OK;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     return FED_RAISE(FED_E_LIMIT, "cannot make a socket pair: %s", strerror(errno));
@@ -225,8 +233,8 @@ static int explain_end(struct fed__worker *worker, const struct fed__work_limits
                      "training used more than the %g s of processor time that the "
                      "policy allows",
                      limits->cpu_s_max);
-  if (number == SIGKILL)
-    return FED_RAISE(FED_E_LIMIT, "the training process was killed (out of memory?)");
+  if (number == SIGKILL || number == 0) /* it ends by itself when not even a request fits */
+    return FED_RAISE(FED_E_LIMIT, "the training process ended without an answer (out of memory?)");
   return FED_RAISE(FED_E_INTERNAL, "the training process ended with signal %d", number);
 }
 
