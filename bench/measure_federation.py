@@ -101,7 +101,7 @@ def note_traffic(rows, before, after, round_count):
                   (after[name] - before[name]) / round_count / 1000, "kB")
     rows.note("requests in a round",
               (after["fed_requests_total"] - before["fed_requests_total"]) / round_count, "")
-    rows.note("TLS connections, in the whole run",
+    rows.note("new TLS connections in all rounds together",
               after["fed_connections_total"] - before["fed_connections_total"], "")
 
 
