@@ -58,10 +58,13 @@ refused 3 "ONNX"
 : >"$model"
 refused 3 "ONNX"
 
-# What only the server looks at.
+# The data is not what the model takes; the server refuses it as well.
 edit 's/inputs: {file: points.csv}/inputs: {file: points.csv, shape: [5]}/'
+refused 3 "the model takes [4], the job's data has [5]"
+edit '/name: d, kind/d'
+refused 3 "the model takes [4], the job's data has [3]"
 expect 3 submit
-said "the model takes [4], data.shape says [5]"
+said "the model takes [4], the job's data has [3]"
 expect 0 "$FED" job list --dir "$work/federation"
 [ ! -s "$work/said" ] || fail "a refused job is in the list: $(cat "$work/said")"
 
@@ -83,8 +86,6 @@ agents_fail() {
 points=$work/a/data/points.csv
 cp "$points" "$work/good.csv"
 
-edit '/name: d, kind/d' # three columns for a model of four inputs
-agents_fail SHAPE "[3]"
 edit 's/classes: 2/classes: 3/; s/\["0", "1"\]/["0", "1", "2"]/'
 sed -i '3s/,[01]$/,2/' "$points" # a class that the model does not tell
 agents_fail RANGE "label 2 of example"

@@ -103,7 +103,7 @@ rounds=1 cohort=2 minimum=1 gather="100 ms" write_job
 submit >/dev/null # a's waiting request is answered with a task; what it asks next is refused
 finish a
 [ "$status" = 5 ] || fail "the revoked agent ended with status $status"
-contains "$work/log/a" "code=REVOKED" "ask the operator for a new enrolment token"
+contains "$work/log/a" "code=REVOKED" "the certificate of 'a' was revoked"
 "$FED" enroll list --dir "$work/federation" >"$work/said"
 grep -q "^a .*revoked" "$work/said" || fail "the list does not say that a is revoked"
 expect 6 "$FED" enroll revoke nobody --dir "$work/federation"
