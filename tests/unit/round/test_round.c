@@ -498,6 +498,7 @@ static void an_interrupted_round_runs_again_with_the_same_cohort(void **state) {
   begin(&s, &settings, 8);
   assert_int_equal(fed__round_resume(&s.round, 1, 2, strangers, 3, s.now_ms, &s.driver),
                    FED_E_RANGE);
+  fed__round_clear(&s.round);
   begin(&s, &settings, 2);
   assert_int_equal(fed__round_resume(&s.round, 1, 2, cohort, 3, s.now_ms, &s.driver), FED_E_RANGE);
   assert_string_equal(s.effects, "");
