@@ -79,7 +79,7 @@ void fed_buffer_clear(struct fed_buffer *buffer) {
 static int grow_capacity(struct fed_buffer *buffer, size_t needed) {
   size_t capacity = buffer->capacity + buffer->capacity / 2;
   if (capacity < 64) capacity = 64;
-  if (capacity > buffer->size_max) capacity = needed;
+  if (capacity > buffer->size_max) capacity = buffer->size_max;
   if (capacity < needed) capacity = needed;
   uint8_t *moved = fed__resize(buffer->context, buffer->data, capacity, 1);
   if (!moved) return FED_E_MEMORY;

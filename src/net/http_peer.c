@@ -14,6 +14,7 @@
 #include <gnutls/x509.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 /* The identifier of a public key, as GnuTLS makes it. */
@@ -81,6 +82,13 @@ void fed__http_peer_count(struct fed__http_server *server, struct MHD_Connection
   pthread_mutex_unlock(&server->lock);
   peer->bytes_in = traffic.tcpi_bytes_received;
   peer->bytes_out = traffic.tcpi_bytes_sent;
+}
+
+int fed__http_is_abandoned(const struct fed__http_exchange *exchange) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  struct pollfd peer = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 /* GnuTLS takes the end of a connection in the middle of a record for a pause, and libmicrohttpd

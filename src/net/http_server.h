@@ -69,6 +69,8 @@ const char *fed__http_header(const struct fed__http_exchange *exchange,
  * called. Expiry is checked for each request, revocation is the handler's. */
 const struct fed__identity *fed__http_identity(const struct fed__http_exchange *exchange);
 struct fed_slice fed__http_body(const struct fed__http_exchange *exchange); /* in `complete` */
+/* Has the client of a waiting exchange hung up? (The library notices only when it answers.) */
+int fed__http_is_abandoned(const struct fed__http_exchange *exchange);
 void fed__http_set_data(struct fed__http_exchange *exchange, void *data);
 void *fed__http_data(const struct fed__http_exchange *exchange);
 

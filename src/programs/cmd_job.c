@@ -87,7 +87,7 @@ static int check_plan(const struct fed_context *context, const struct job_files 
   FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), &model));
   *elements = fed_params_elements(fed_model_params(model));
   int code = fed__plan_make(&files->job, *elements, &plan);
-  if (code == FED_OK) code = fed__plan_check_inputs(&files->job, model);
+  if (code == FED_OK) code = fed__plan_check_training(context, &files->job, model);
   fed_model_free(model);
   return code;
 }

@@ -53,7 +53,7 @@ static int check_input(const struct fed__dataset_schema *schema, size_t index,
                    fed_shape_format(&declared, got, sizeof got));
 }
 
-int fed__plan_check_inputs(const struct fed__job *job, const struct fed_model *model) {
+static int check_inputs(const struct fed__job *job, const struct fed_model *model) {
   const struct fed_example_spec *spec = fed_model_inputs(model);
   const struct fed__dataset_schema *schema = &job->data.schema;
   if (!job->data.name) return FED_OK;
@@ -63,6 +63,40 @@ int fed__plan_check_inputs(const struct fed__job *job, const struct fed_model *m
   for (size_t i = 0; i < spec->input_count; i++)
     FED_TRY(check_input(schema, i, &spec->inputs[i].shape));
   return FED_OK;
+}
+
+/* Zeros as inputs, the highest class as label. */
+static int try_example(struct fed_trainer *trainer, const struct fed_example_spec *spec,
+                       const struct fed__target_schema *target) {
+  struct fed_batch *batch = fed_trainer_batch(trainer);
+  struct fed_metrics metrics = {0};
+  batch->count = 1;
+  for (size_t i = 0; i < spec->input_count; i++)
+    memset(batch->inputs[i].data, 0, fed_tensor_bytes(&spec->inputs[i]));
+  if (target->kind != FED__TARGET_CLASS || batch->target.shape.rank != 1) return FED_OK;
+  *(int64_t *)batch->target.data = (int64_t)target->classes - 1;
+  const int code = fed_evaluate_step(trainer, &metrics);
+  if (code == FED_E_RANGE)
+    return FED_RAISE(FED_E_RANGE,
+                     "data.target.classes is %u, but the model's output tells fewer "
+                     "classes apart",
+                     target->classes);
+  return code == FED_E_NOT_FINITE ? FED_OK : code; /* zeros may be no input for it */
+}
+
+int fed__plan_check_training(const struct fed_context *context, const struct fed__job *job,
+                             const struct fed_model *model) {
+  struct fed_train_options options = job->train.options;
+  struct fed_trainer *trainer = NULL;
+  FED_TRY(check_inputs(job, model));
+  options.batch_size = 1;
+  options.kernels = FED_KERNELS_REFERENCE;
+  FED_TRY(fed_trainer_new(context, model, &options, &trainer));
+  const int code = job->data.name
+                       ? try_example(trainer, fed_model_inputs(model), &job->data.schema.target)
+                       : FED_OK;
+  fed_trainer_free(trainer);
+  return code;
 }
 
 uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count) {

@@ -22,9 +22,11 @@ struct fed__plan {
 FED_MUST int fed__plan_make(const struct fed__job *job, size_t element_count,
                             struct fed__plan *plan);
 
-/* The job's data must be what the model takes: as many inputs, of the same shapes; a CSV's columns
- * make one input of as many values. FED_E_SHAPE. A job without data is fine. */
-FED_MUST int fed__plan_check_inputs(const struct fed__job *job, const struct fed_model *model);
+/* The job's data must be what the model takes (as many inputs, of the same shapes; a CSV's columns
+ * make one input of as many values), loss and target must fit its output, and training must be
+ * possible: tried out on one made-up example. FED_E_SHAPE, FED_E_RANGE, FED_E_UNSUPPORTED. */
+FED_MUST int fed__plan_check_training(const struct fed_context *context, const struct fed__job *job,
+                                      const struct fed_model *model);
 
 /* The weight of an update that was made from so many examples. */
 uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count);

@@ -156,8 +156,9 @@ static void fail_round(struct fed__round *round, struct fed__round_driver *drive
   round->phase = FED__PHASE_FAILED;
   round->retry_at_ms = now_ms + back_off_ms(round);
   emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, reason);
-  if (round->failures_in_row >= round->settings.failures_max)
-    finish(round, driver, FED__END_FAILURES);
+  if (round->failures_in_row < round->settings.failures_max) return;
+  /* Only the training can fail a job: without its last evaluation the model is as good. */
+  finish(round, driver, round->kind == FED__ROUND_TRAIN ? FED__END_FAILURES : round->ending);
 }
 
 /* Those who answered go on to the next exchange; the others are lost to the round. */
@@ -459,7 +460,7 @@ static int grow(const struct fed_context *context, uint8_t **array, uint32_t fro
 }
 
 int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
-  if (count < round->client_count) return FED_OK;
+  if (count <= round->client_count) return FED_OK;
   FED_TRY(grow(round->context, &round->waiting, round->client_count, count));
   FED_TRY(grow(round->context, &round->member, round->client_count, count));
   uint32_t *moved = fed__resize(round->context, round->cohort, count, sizeof *moved);

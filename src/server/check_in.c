@@ -165,10 +165,15 @@ void fed__unpark(struct fed__server *server, struct fed__http_exchange *exchange
     leave_runs(server, client);
 }
 
+/* Once a second also those whose connection is dead: a round must not count on them. */
 void fed__expire_polls(struct fed__server *server, int64_t now_ms) {
+  const int sweep = now_ms - server->swept_ms >= 1000;
+  if (sweep) server->swept_ms = now_ms;
   for (uint32_t client = 0; client < server->roster.count; client++) {
     struct fed__roster_client *member = server->roster.clients[client];
-    if (!member->parked || now_ms < member->parked_until_ms) continue;
+    if (!member->parked) continue;
+    if (now_ms < member->parked_until_ms && !(sweep && fed__http_is_abandoned(member->parked)))
+      continue;
     struct fed__http_exchange *exchange = member->parked;
     member->parked = NULL;
     leave_runs(server, client);

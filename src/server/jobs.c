@@ -11,18 +11,6 @@
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 /* Everything that can be known to fail is refused now, before any agent hears of it. */
-static int check_trains(struct fed__server *server, const struct fed_model *model,
-                        const struct fed__job *job) {
-  struct fed_train_options options = job->train.options;
-  struct fed_trainer *trainer = NULL;
-  FED_TRY(fed__plan_check_inputs(job, model));
-  options.batch_size = 1;
-  options.kernels = FED_KERNELS_REFERENCE;
-  FED_TRY(fed_trainer_new(server->context, model, &options, &trainer));
-  fed_trainer_free(trainer);
-  return FED_OK;
-}
-
 static int check_submission(struct fed__server *server, const Fed__JobSubmission *submission,
                             struct fed__job *job) {
   struct fed_model *model = NULL;
@@ -31,7 +19,7 @@ static int check_submission(struct fed__server *server, const Fed__JobSubmission
   int code = fed_model_load(server->context, fed__wire_slice(submission->graph), &model);
   if (code == FED_OK)
     code = fed__plan_make(job, fed_params_elements(fed_model_params(model)), &plan);
-  if (code == FED_OK) code = check_trains(server, model, job);
+  if (code == FED_OK) code = fed__plan_check_training(server->context, job, model);
   fed_model_free(model);
   return code;
 }
