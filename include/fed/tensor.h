@@ -17,12 +17,12 @@ extern "C" {
 #endif
 
 /* X(name, safetensors name, bytes an element) */
+/* clang-format off */
 #define FED_DTYPE_LIST(X)                                                                          \
-  X(F32, "F32", 4)                                                                                 \
-  X(F64, "F64", 8)                                                                                 \
-  X(F16, "F16", 2)                                                                                 \
-  X(BF16, "BF16", 2) X(I8, "I8", 1) X(U8, "U8", 1) X(I16, "I16", 2) X(U16, "U16", 2)               \
-      X(I32, "I32", 4) X(U32, "U32", 4) X(I64, "I64", 8) X(U64, "U64", 8) X(BOOL, "BOOL", 1)
+  X(F32, "F32", 4) X(F64, "F64", 8) X(F16, "F16", 2) X(BF16, "BF16", 2) X(I8, "I8", 1)             \
+  X(U8, "U8", 1) X(I16, "I16", 2) X(U16, "U16", 2) X(I32, "I32", 4) X(U32, "U32", 4)               \
+  X(I64, "I64", 8) X(U64, "U64", 8) X(BOOL, "BOOL", 1)
+/* clang-format on */
 
 enum fed_dtype {
 #define FED_DTYPE_ENUM(name, text, size) FED_##name,

@@ -271,6 +271,8 @@ static int issue(const struct fed__ca *ca, struct draft *draft, const char *usag
 done:
   X509_free(certificate);
   X509_free(draft->issuer);
+  draft->issuer = NULL;
+  draft->federation = NULL;
   return code;
 }
 

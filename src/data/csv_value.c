@@ -113,7 +113,7 @@ static int parse_number(const struct fed__csv_place *place, const char *text, do
 
 int fed__csv_number(const struct fed__csv_place *place, const char *text, float *value) {
   const struct fed__column_schema *column = place->column;
-  double number;
+  double number = 0;
   if (!is_missing(place->csv, text))
     FED_TRY(parse_number(place, text, &number));
   else if (column->missing == FED__MISSING_REFUSE)
@@ -141,7 +141,7 @@ int fed__csv_category(const struct fed__csv_place *place, const char *text, uint
 }
 
 int fed__csv_label(const struct fed__csv_place *place, const char *text, int64_t *label) {
-  double number;
+  double number = 0;
   uint32_t slot;
   if (place->column->category_count) {
     FED_TRY(fed__csv_category(place, text, &slot));

@@ -159,12 +159,18 @@ static int parse_word(const struct fed__setting *setting, const char *text, void
   return FED_E_UNSUPPORTED;
 }
 
+/* One or two digits and the character behind them; moves `text` past it. */
+static int parse_hour(const char **text, char behind, uint32_t *hour) {
+  int digits = 0;
+  for (*hour = 0; isdigit((unsigned char)**text) && digits < 3; digits++)
+    *hour = *hour * 10 + (uint32_t)(*(*text)++ - '0');
+  return digits >= 1 && digits <= 2 && *(*text)++ == behind;
+}
+
 static int parse_hours(const char *text, void *field) {
   uint32_t hours[2] = {0, 0};
-  int length = 0;
   if (strcmp(text, "always") != 0) {
-    if (sscanf(text, "%2u-%2u%n", &hours[0], &hours[1], &length) != 2 || text[length] ||
-        !isdigit((unsigned char)text[0]))
+    if (!parse_hour(&text, '-', &hours[0]) || !parse_hour(&text, '\0', &hours[1]))
       return FED_E_TYPE;
     if (hours[0] > 23 || hours[1] > 24 || hours[0] == hours[1]) return FED_E_RANGE;
   }

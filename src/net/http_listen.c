@@ -55,11 +55,15 @@ static int open_listener(const struct addrinfo *where) {
 }
 
 static uint16_t bound_port(int listener) {
-  struct sockaddr_storage bound = {0};
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } bound;
   socklen_t size = sizeof bound;
-  if (getsockname(listener, (struct sockaddr *)&bound, &size) != 0) return 0;
-  return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                           : ((struct sockaddr_in *)&bound)->sin_port);
+  memset(&bound, 0, sizeof bound);
+  if (getsockname(listener, &bound.any, &size) != 0) return 0;
+  return ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 }
 
 int fed__http_listen(const char *address, uint16_t port, int *listener, uint16_t *port_chosen) {

@@ -37,7 +37,7 @@ static int parse_numbers(const char *what, const char *text, int64_t *numbers, s
 static int recipe_options(struct fed__invocation *invocation, struct fed_recipe_options *options) {
   const char *input = fed__option_text(invocation, "input");
   const char *hidden = fed__option_text(invocation, "hidden");
-  int64_t widths[8];
+  int64_t widths[8] = {0};
   double classes = 10, seed = 1;
   size_t rank;
   FED_TRY(parse_numbers("input", input, options->input.dims, FED_RANK_MAX, &rank));

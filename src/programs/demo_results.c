@@ -19,12 +19,13 @@
 /* ---- the events ----------------------------------------------------------------------------- */
 
 static void note_client(struct fed__demo *demo, const json_t *body) {
-  int index;
+  static const char prefix[] = "client-";
   const char *name = json_string_value(json_object_get(body, "client"));
   const json_t *evaluate = json_object_get(body, "evaluate");
   const uint64_t peak = (uint64_t)json_integer_value(json_object_get(body, "peak_bytes"));
-  if (!name || sscanf(name, "client-%d", &index) != 1 || index < 1 || index > FED__DEMO_CLIENTS)
-    return;
+  if (!name || strncmp(name, prefix, sizeof prefix - 1) != 0) return;
+  const long index = strtol(name + sizeof prefix - 1, NULL, 10);
+  if (index < 1 || index > FED__DEMO_CLIENTS) return;
   struct fed__demo_client *client = &demo->clients[index - 1];
   if (json_is_object(evaluate))
     client->accuracy = json_number_value(json_object_get(evaluate, "accuracy"));

@@ -113,9 +113,9 @@ uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const 
 void fed__plan_server_step(const struct fed__job *job, const float *current, const float *previous,
                            const float *mean, size_t element_count, float *next) {
   const double rate = job->aggregate.server_learning_rate;
-  const double momentum = previous ? job->aggregate.server_momentum : 0;
+  const double momentum = job->aggregate.server_momentum;
   for (size_t i = 0; i < element_count; i++) {
-    const double drift = momentum != 0 ? (double)current[i] - (double)previous[i] : 0;
+    const double drift = previous ? (double)current[i] - (double)previous[i] : 0;
     next[i] = (float)((double)current[i] + rate * (double)mean[i] + momentum * drift);
   }
 }

@@ -106,7 +106,7 @@ struct fed__server {
   size_t upload_bytes;
   struct fed__watcher *watchers;
   int in_transaction, durable, has_events;
-  int64_t swept_ms; /* when waiting connections were last looked at */
+  int64_t swept_ms;             /* when waiting connections were last looked at */
   struct fed__bucket strangers; /* requests without a certificate, all together */
   uint64_t rate_limited;
   uint64_t updates_counted, updates_dismissed, updates_refused, rounds_committed, rounds_failed;

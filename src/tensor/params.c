@@ -57,7 +57,11 @@ int fed_params_init(struct fed_params *params, const struct fed_context *context
                     const struct fed_tensor *like, size_t count) {
   *params = (struct fed_params){.context = context};
   params->tensors = fed__zalloc(context, count, sizeof *params->tensors);
-  int code = params->tensors ? copy_names(params, like, count) : FED_E_MEMORY;
+  if (!params->tensors) {
+    *params = (struct fed_params){0};
+    return FED_E_MEMORY;
+  }
+  int code = copy_names(params, like, count);
   if (code == FED_OK) code = place(params);
   if (code != FED_OK) fed_params_clear(params);
   return code;

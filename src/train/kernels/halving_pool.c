@@ -33,7 +33,7 @@ static ints choose(ints mask, ints yes, ints no) { return (mask & yes) | (~mask 
 
 /* A later pixel wins if it is greater, or NaN. */
 static struct best better(struct best best, floats value, ints at) {
-  const ints wins = (value > best.value) | (value != value);
+  const ints wins = (value > best.value) | (value != value); /* NOLINT: isnan of a vector */
   return (struct best){(floats)choose(wins, (ints)value, (ints)best.value),
                        choose(wins, at, best.at)};
 }

@@ -70,8 +70,8 @@ static void test_keys(void **state) {
       {HEAD DATA "rounds: {count: 1, minimum: 1}\n", FED_E_MISSING,
        "job.yaml:5:9: 'rounds.cohort' is missing: wanted in each round"},
       {GOOD "evaluate: {test: {inputs: a}}\n", FED_E_MISSING,
-       "job.yaml:6:18: 'evaluate.test.folder' is missing: of the server's test set, relative to "
-       "the job file"},
+       "job.yaml:6:18: 'evaluate.test.folder' is missing: of the server's test set, below the "
+       "server's data folder, or absolute"},
       {GOOD "\"a\\nb\\x1b\": 1\n", FED_E_INPUT, /* nobody writes lines of their own into a log */
        "job.yaml:6:1: unknown key 'a.b.' in the file; the keys here are " TOP},
       {GOOD "ünknown: 1\n", FED_E_INPUT,
