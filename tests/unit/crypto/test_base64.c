@@ -62,6 +62,22 @@ static void refuses_what_is_not_canonical(void **state) {
   fed_buffer_clear(&out);
 }
 
+/* RFC 4648, section 3.3: characters outside the alphabet are refused. */
+static void refuses_every_byte_outside_the_alphabet(void **state) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  (void)state;
+  struct fed_buffer out = new_buffer();
+  for (int variant = 0; variant < 2; variant++)
+    for (int byte = 0; byte < 256; byte++) {
+      const char *others = variant == FED__BASE64_URL ? "-_" : "+/";
+      const uint8_t text[4] = {'Z', (uint8_t)byte, '9', 'v'};
+      const int is_known = byte && (strchr(letters, byte) || strchr(others, byte));
+      assert_int_equal(fed__base64_decode(fed_slice_of(text, 4), (enum fed__base64)variant, &out),
+                       is_known ? FED_OK : FED_E_SYNTAX);
+    }
+  fed_buffer_clear(&out);
+}
+
 static void keeps_to_limits(void **state) {
   (void)state;
   struct fed_buffer out;
@@ -85,6 +101,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(matches_rfc_4648, world_setup),
       cmocka_unit_test_setup(refuses_what_is_not_canonical, world_setup),
+      cmocka_unit_test_setup(refuses_every_byte_outside_the_alphabet, world_setup),
       cmocka_unit_test_setup(keeps_to_limits, world_setup),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
