@@ -124,6 +124,14 @@ static int take_next(struct queue *queue) {
   return index;
 }
 
+static void tell_result(struct fed__demo *demo, int index) {
+  if (index == FED__DEMO_CLIENTS)
+    fed__demo_step(demo, "  pooled: %.2f %%", demo->centralised_accuracy * 100);
+  else
+    fed__demo_step(demo, "  client-%d alone: %.2f %%", index + 1,
+                   demo->clients[index].local_accuracy * 100);
+}
+
 static void *run_queue(void *data) {
   struct queue *queue = data;
   for (int index = take_next(queue); index >= 0; index = take_next(queue)) {
@@ -133,6 +141,7 @@ static void *run_queue(void *data) {
       queue->code = code;
       queue->error = *fed_error_last();
     }
+    if (code == FED_OK) tell_result(queue->demo, index);
     pthread_mutex_unlock(&queue->lock);
   }
   return NULL;
