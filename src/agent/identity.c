@@ -14,28 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int write_in(const char *folder, const char *name, struct fed_slice bytes,
-                    enum fed__file_access access) {
-  char path[FED__PATH_MAX];
-  FED_TRY(fed__path_join(path, sizeof path, folder, name));
-  return fed__file_write(path, bytes, access);
-}
-
-static int read_in(const struct fed_context *context, const char *folder, const char *name,
-                   struct fed_buffer *out) {
-  char path[FED__PATH_MAX];
-  fed_buffer_init(out, context, 1 << 20);
-  FED_TRY(fed__path_join(path, sizeof path, folder, name));
-  return fed__file_read(path, out);
-}
-
 /* ---- enrolling ------------------------------------------------------------------------------ */
 
 static int write_settings(const char *folder, const char *name, const char *url) {
   json_t *json = json_pack("{s:s, s:s}", "name", name, "url", url);
   char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-  const int code = text ? write_in(folder, "agent.json", fed_slice_of_text(text), FED__FILE_SHARED)
-                        : FED_RAISE(FED_E_MEMORY, "out of memory for agent.json");
+  const int code =
+      text ? fed__file_write_in(folder, "agent.json", fed_slice_of_text(text), FED__FILE_SHARED)
+           : FED_RAISE(FED_E_MEMORY, "out of memory for agent.json");
   free(text); /* jansson's */
   json_decref(json);
   return code;
@@ -50,14 +36,15 @@ static int write_identity(const struct fed_context *context, const char *folder,
   fed_buffer_init(&ca_pem, context, 1 << 16);
   int code = fed__key_encode(key, &key_pem);
   if (code == FED_OK)
-    code = write_in(folder, "agent.key", fed_buffer_slice(&key_pem), FED__FILE_PRIVATE);
+    code = fed__file_write_in(folder, "agent.key", fed_buffer_slice(&key_pem), FED__FILE_PRIVATE);
   if (code == FED_OK)
     code = fed__certificate_encode_pem(
         fed_slice_of(token->ca_certificate, token->ca_certificate_size), &ca_pem);
   if (code == FED_OK)
-    code = write_in(folder, "ca.pem", fed_buffer_slice(&ca_pem), FED__FILE_SHARED);
+    code = fed__file_write_in(folder, "ca.pem", fed_buffer_slice(&ca_pem), FED__FILE_SHARED);
   if (code == FED_OK)
-    code = write_in(folder, "agent.pem", fed_slice_of_text(reply->certificate), FED__FILE_SHARED);
+    code = fed__file_write_in(folder, "agent.pem", fed_slice_of_text(reply->certificate),
+                              FED__FILE_SHARED);
   if (code == FED_OK) code = write_settings(folder, reply->name, token->url);
   fed__secret_buffer_clear(&key_pem);
   fed_buffer_clear(&ca_pem);
@@ -121,7 +108,7 @@ static int load_settings(const struct fed_context *context, const char *folder,
                          struct fed__agent_identity *identity) {
   struct fed_buffer text;
   const char *name, *url;
-  int code = read_in(context, folder, "agent.json", &text);
+  int code = fed__file_read_in(context, folder, "agent.json", &text);
   if (code == FED_E_NOT_FOUND)
     code = FED_RAISE(FED_E_NOT_FOUND,
                      "'%s' holds no identity; enrol first: fed-agent enroll --dir "
@@ -144,9 +131,9 @@ int fed__agent_identity_load(const struct fed_context *context, const char *fold
   struct fed_buffer ca_pem;
   *identity = (struct fed__agent_identity){0};
   FED_TRY(load_settings(context, folder, identity));
-  FED_TRY(read_in(context, folder, "agent.pem", &identity->certificate));
-  FED_TRY(read_in(context, folder, "agent.key", &identity->key));
-  int code = read_in(context, folder, "ca.pem", &ca_pem);
+  FED_TRY(fed__file_read_in(context, folder, "agent.pem", &identity->certificate));
+  FED_TRY(fed__file_read_in(context, folder, "agent.key", &identity->key));
+  int code = fed__file_read_in(context, folder, "ca.pem", &ca_pem);
   fed_buffer_init(&identity->ca_der, context, 1 << 16);
   if (code == FED_OK)
     code = fed__certificate_encode_der(fed_buffer_slice(&ca_pem), &identity->ca_der);

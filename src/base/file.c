@@ -160,6 +160,21 @@ int fed__folder_remove(const char *path) {
   return raise_errno("remove", path);
 }
 
+int fed__file_read_in(const struct fed_context *context, const char *folder, const char *name,
+                      struct fed_buffer *out) {
+  char path[FED__PATH_MAX];
+  fed_buffer_init(out, context, (size_t)1 << 20);
+  FED_TRY(fed__path_join(path, sizeof path, folder, name));
+  return fed__file_read(path, out);
+}
+
+int fed__file_write_in(const char *folder, const char *name, struct fed_slice bytes,
+                       enum fed__file_access access) {
+  char path[FED__PATH_MAX];
+  FED_TRY(fed__path_join(path, sizeof path, folder, name));
+  return fed__file_write(path, bytes, access);
+}
+
 int fed__file_exists(const char *path) { return access(path, F_OK) == 0; }
 
 int fed__path_join(char *out, size_t size, const char *folder, const char *name) {

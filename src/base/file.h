@@ -31,6 +31,13 @@ FED_MUST int fed__folder_sync(const char *path);
 /* Remove a folder with everything in it. Fine if it does not exist. */
 FED_MUST int fed__folder_remove(const char *path);
 
+/* The same for a small file in a folder (at most 1 MiB); reading sets up `out`, which is the
+ * caller's to clear whatever comes back. */
+FED_MUST int fed__file_read_in(const struct fed_context *context, const char *folder,
+                               const char *name, struct fed_buffer *out);
+FED_MUST int fed__file_write_in(const char *folder, const char *name, struct fed_slice bytes,
+                                enum fed__file_access access);
+
 int fed__file_exists(const char *path);
 
 /* `folder/name` into `out` of `size` bytes; FED_E_TOO_LARGE when it does not fit. */

@@ -70,16 +70,6 @@ static int check_policy(struct fed__invocation *invocation) {
   return code;
 }
 
-static int print_manual(struct fed__invocation *invocation) {
-  fed__program_print_manual(invocation->program, stdout);
-  return FED_OK;
-}
-
-static int print_completion(struct fed__invocation *invocation) {
-  fed__program_print_completion(invocation->program, stdout);
-  return FED_OK;
-}
-
 static const struct fed__option enroll_options[] = {
     {"dir", "FOLDER", "the agent's folder, made if missing", "agent"},
     {"token", "FILE", "the enrolment token; '-' reads standard input", NULL},
@@ -113,8 +103,9 @@ static const struct fed__command commands[] = {
      run_options, run_examples, 0, 0, run_agent},
     {"policy", "[FILE]", "check a policy file and explain every setting", NULL, policy_options,
      policy_examples, 0, 1, check_policy},
-    {"manual", "", "print the manual page (roff)", NULL, NULL, NULL, 0, 0, print_manual},
-    {"completion", "", "print the completion for bash", NULL, NULL, NULL, 0, 0, print_completion},
+    {"manual", "", "print the manual page (roff)", NULL, NULL, NULL, 0, 0, fed__command_manual},
+    {"completion", "", "print the completion for bash", NULL, NULL, NULL, 0, 0,
+     fed__command_completion},
 };
 
 /* Libraries that libcurl can use, and here does not, bring GnuTLS along, which would prepare itself

@@ -58,8 +58,9 @@ int fed__option_on(const struct fed__invocation *invocation, const char *name);
 FED_MUST int fed__option_number(const struct fed__invocation *invocation, const char *name,
                                 double min, double max, double *number);
 
-/* The whole program as a manual page (roff), and as a bash completion. */
-void fed__program_print_manual(const struct fed__program *program, FILE *out);
-void fed__program_print_completion(const struct fed__program *program, FILE *out);
+/* What the commands `manual` and `completion` do: the whole program as a manual page (roff), and
+ * as a bash completion, on standard output. */
+int fed__command_manual(struct fed__invocation *invocation);
+int fed__command_completion(struct fed__invocation *invocation);
 
 #endif

@@ -94,7 +94,7 @@ static void print_roff_command(const struct fed__program *program,
     print_roff_example(e[0], e[1], out);
 }
 
-void fed__program_print_manual(const struct fed__program *program, FILE *out) {
+static void print_manual(const struct fed__program *program, FILE *out) {
   fprintf(out, ".TH %s 1 \"\" \"fed %s\" \"User Commands\"\n.SH NAME\n", program->name,
           FED_VERSION);
   print_roff(program->name, out);
@@ -178,7 +178,7 @@ static void print_function_name(const struct fed__program *program, FILE *out) {
   for (const char *at = program->name; *at; at++) fputc(*at == '-' ? '_' : *at, out);
 }
 
-void fed__program_print_completion(const struct fed__program *program, FILE *out) {
+static void print_completion(const struct fed__program *program, FILE *out) {
   fprintf(out, "# bash completion for %s, printed by `%s completion`\n", program->name,
           program->name);
   print_function_name(program, out);
@@ -197,4 +197,14 @@ void fed__program_print_completion(const struct fed__program *program, FILE *out
         out);
   print_function_name(program, out);
   fprintf(out, " %s\n", program->name);
+}
+
+int fed__command_manual(struct fed__invocation *invocation) {
+  print_manual(invocation->program, stdout);
+  return FED_OK;
+}
+
+int fed__command_completion(struct fed__invocation *invocation) {
+  print_completion(invocation->program, stdout);
+  return FED_OK;
 }

@@ -6,19 +6,10 @@
 
 #include <string.h>
 
-static int print_manual(struct fed__invocation *invocation) {
-  fed__program_print_manual(invocation->program, stdout);
-  return FED_OK;
-}
-
-static int print_completion(struct fed__invocation *invocation) {
-  fed__program_print_completion(invocation->program, stdout);
-  return FED_OK;
-}
-
 static const struct fed__command own_commands[] = {
-    {"manual", "", "print the manual page (roff)", NULL, NULL, NULL, 0, 0, print_manual},
-    {"completion", "", "print the completion for bash", NULL, NULL, NULL, 0, 0, print_completion},
+    {"manual", "", "print the manual page (roff)", NULL, NULL, NULL, 0, 0, fed__command_manual},
+    {"completion", "", "print the completion for bash", NULL, NULL, NULL, 0, 0,
+     fed__command_completion},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -11,14 +11,6 @@
 
 #include <jansson.h>
 
-static int read_in(const struct fed_context *context, const char *folder, const char *name,
-                   struct fed_buffer *out) {
-  char path[FED__PATH_MAX];
-  fed_buffer_init(out, context, 1 << 20);
-  FED_TRY(fed__path_join(path, sizeof path, folder, name));
-  return fed__file_read(path, out);
-}
-
 static int connect_with(const struct fed_context *context, const char *url, struct fed_buffer *ca,
                         struct fed_buffer *certificate, struct fed_buffer *key,
                         struct fed__http_client **client) {
@@ -46,9 +38,9 @@ int fed__operator_connect(const struct fed_context *context, const char *folder,
   char url[400];
   FED_TRY(fed__federation_load(context, folder, &federation));
   snprintf(url, sizeof url, "https://%s:%u", federation.host, federation.port);
-  int code = read_in(context, folder, "ca.pem", &ca);
-  if (code == FED_OK) code = read_in(context, folder, "operator.pem", &certificate);
-  if (code == FED_OK) code = read_in(context, folder, "operator.key", &key);
+  int code = fed__file_read_in(context, folder, "ca.pem", &ca);
+  if (code == FED_OK) code = fed__file_read_in(context, folder, "operator.pem", &certificate);
+  if (code == FED_OK) code = fed__file_read_in(context, folder, "operator.key", &key);
   if (code == FED_OK) code = connect_with(context, url, &ca, &certificate, &key, client);
   fed_buffer_clear(&ca);
   fed_buffer_clear(&certificate);

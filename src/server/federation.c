@@ -21,27 +21,13 @@
 #define OPERATOR_DAYS 825
 #define DAY_MS 86400000LL
 
-static int write_in(const char *folder, const char *name, const struct fed_buffer *bytes,
-                    enum fed__file_access access) {
-  char path[FED__PATH_MAX];
-  FED_TRY(fed__path_join(path, sizeof path, folder, name));
-  return fed__file_write(path, fed_buffer_slice(bytes), access);
-}
-
-static int read_in(const struct fed_context *context, const char *folder, const char *name,
-                   struct fed_buffer *out) {
-  char path[FED__PATH_MAX];
-  fed_buffer_init(out, context, 1 << 20);
-  FED_TRY(fed__path_join(path, sizeof path, folder, name));
-  return fed__file_read(path, out);
-}
-
 static int write_key(const struct fed_context *context, const char *folder, const char *name,
                      const struct fed__key *key) {
   struct fed_buffer pem;
   fed_buffer_init(&pem, context, 1 << 16);
   int code = fed__key_encode(key, &pem);
-  if (code == FED_OK) code = write_in(folder, name, &pem, FED__FILE_PRIVATE);
+  if (code == FED_OK)
+    code = fed__file_write_in(folder, name, fed_buffer_slice(&pem), FED__FILE_PRIVATE);
   fed__secret_buffer_clear(&pem);
   return code;
 }
@@ -62,7 +48,8 @@ static int make_server_identity(const struct fed_context *context, const char *f
   if (code == FED_OK)
     code = fed__certificate_issue_server(ca, &public_key, names, 4, now_ms - 300000,
                                          now_ms + SERVER_DAYS * DAY_MS, &pem);
-  if (code == FED_OK) code = write_in(folder, "server.pem", &pem, FED__FILE_SHARED);
+  if (code == FED_OK)
+    code = fed__file_write_in(folder, "server.pem", fed_buffer_slice(&pem), FED__FILE_SHARED);
   if (code == FED_OK) code = write_key(context, folder, "server.key", &key);
   fed__key_clear(&key);
   fed_buffer_clear(&pem);
@@ -111,7 +98,8 @@ static int make_operator(const struct fed_context *context, const char *folder,
   int code = fed__request_create(&key, "operator", &request);
   if (code == FED_OK)
     code = fed__certificate_issue_client(ca, fed_buffer_slice(&request), &grant, &pem);
-  if (code == FED_OK) code = write_in(folder, "operator.pem", &pem, FED__FILE_SHARED);
+  if (code == FED_OK)
+    code = fed__file_write_in(folder, "operator.pem", fed_buffer_slice(&pem), FED__FILE_SHARED);
   if (code == FED_OK) code = write_key(context, folder, "operator.key", &key);
   if (code == FED_OK) code = record_client(context, ca, store, &pem);
   fed__key_clear(&key);
@@ -130,7 +118,8 @@ static int write_settings(const struct fed_context *context, const char *folder,
   char *dumped = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   int code = dumped ? fed_buffer_print(&text, "%s\n", dumped)
                     : FED_RAISE(FED_E_INPUT, "name and host must be valid UTF-8");
-  if (code == FED_OK) code = write_in(folder, "federation.json", &text, FED__FILE_SHARED);
+  if (code == FED_OK)
+    code = fed__file_write_in(folder, "federation.json", fed_buffer_slice(&text), FED__FILE_SHARED);
   free(dumped); /* jansson's */
   json_decref(json);
   fed_buffer_clear(&text);
@@ -141,7 +130,8 @@ static int create_parts(const struct fed_context *context, const char *folder,
                         const struct fed__federation *federation, const struct fed__ca *ca) {
   char path[FED__PATH_MAX];
   struct fed__store *store = NULL;
-  FED_TRY(write_in(folder, "ca.pem", &ca->certificate, FED__FILE_SHARED));
+  FED_TRY(
+      fed__file_write_in(folder, "ca.pem", fed_buffer_slice(&ca->certificate), FED__FILE_SHARED));
   FED_TRY(write_key(context, folder, "ca.key", &ca->key));
   FED_TRY(make_server_identity(context, folder, ca, federation));
   FED_TRY(fed__path_join(path, sizeof path, folder, "store"));
@@ -172,7 +162,7 @@ int fed__federation_load(const struct fed_context *context, const char *folder,
                          struct fed__federation *federation) {
   struct fed_buffer text;
   const char *name, *host, *address;
-  int port, code = read_in(context, folder, "federation.json", &text);
+  int port, code = fed__file_read_in(context, folder, "federation.json", &text);
   if (code == FED_E_NOT_FOUND)
     code = FED_RAISE(FED_E_NOT_FOUND,
                      "'%s' holds no federation; make one with `fed server create "
@@ -223,7 +213,7 @@ static int make_token(const struct fed_context *context, const char *folder,
   char url[400];
   FED_TRY(fed__federation_load(context, folder, &federation));
   snprintf(url, sizeof url, "https://%s:%u", federation.host, federation.port);
-  int code = read_in(context, folder, "ca.pem", &certificate);
+  int code = fed__file_read_in(context, folder, "ca.pem", &certificate);
   if (code == FED_OK) code = fed__token_create(context, url, fed_buffer_slice(&certificate), token);
   fed_buffer_clear(&certificate);
   return code;

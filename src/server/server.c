@@ -146,17 +146,11 @@ static void *run_timer(void *data) {
 
 /* ---- open and close ------------------------------------------------------------------------- */
 
-static int read_file(struct fed__server *server, const char *name, struct fed_buffer *out) {
-  char path[FED__PATH_MAX];
-  fed_buffer_init(out, server->context, 1 << 20);
-  FED_TRY(fed__path_join(path, sizeof path, server->folder, name));
-  return fed__file_read(path, out);
-}
-
 static int load_ca(struct fed__server *server) {
   struct fed_buffer key = {0}, certificate = {0};
-  int code = read_file(server, "ca.key", &key);
-  if (code == FED_OK) code = read_file(server, "ca.pem", &certificate);
+  int code = fed__file_read_in(server->context, server->folder, "ca.key", &key);
+  if (code == FED_OK)
+    code = fed__file_read_in(server->context, server->folder, "ca.pem", &certificate);
   if (code == FED_OK)
     code = fed__ca_load(server->context, fed_buffer_slice(&key), fed_buffer_slice(&certificate),
                         &server->ca);
@@ -219,8 +213,9 @@ static int number_client(void *data, const struct fed__client_record *record) {
 
 static int open_http(struct fed__server *server, const struct fed__server_options *options) {
   struct fed_buffer key = {0}, certificate = {0};
-  int code = read_file(server, "server.key", &key);
-  if (code == FED_OK) code = read_file(server, "server.pem", &certificate);
+  int code = fed__file_read_in(server->context, server->folder, "server.key", &key);
+  if (code == FED_OK)
+    code = fed__file_read_in(server->context, server->folder, "server.pem", &certificate);
   if (code == FED_OK) {
     const struct fed__http_server_options http = {
         .address = options->address ? options->address : server->federation.address,
