@@ -96,6 +96,8 @@ file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/packaging/completion)
 if(TARGET fed-program)
   fed_install_program(fed-program fed fed-server)
   fed_install_page(docs/man/fed-job.5 fed-server)
+  install(DIRECTORY examples/fashion examples/heart examples/external-numpy # `fed demo` reads them
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/fed/examples COMPONENT fed-server)
 endif()
 if(TARGET fed-agent)
   fed_install_program(fed-agent fed-agent fed-agent)

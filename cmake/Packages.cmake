@@ -46,6 +46,7 @@ endif()
 foreach(key LIBRARY FED-SERVER FED-AGENT)
   set(CPACK_DEBIAN_${key}_PACKAGE_RECOMMENDS libdnnl2)
 endforeach()
+set(CPACK_DEBIAN_FED-SERVER_PACKAGE_SUGGESTS "fed-agent, dataset-fashion-mnist") # for `fed demo`
 
 # Debian's own files of a package: licence, change log, scripts that run at installation.
 configure_file(packaging/deb/changelog.in packaging/changelog @ONLY)
