@@ -54,7 +54,7 @@ static int wait_for_round(struct fed__demo *demo, struct fed__http_client *clien
 }
 
 static void note(const struct fed__demo *demo, const char *text) {
-  if (!demo->invocation->json)
+  if (!demo->invocation->json && !demo->invocation->quiet)
     printf("%s        %s%s\n", demo->colour ? "\r\033[K\033[33m" : "", text,
            demo->colour ? "\033[0m" : "");
   fflush(stdout);
