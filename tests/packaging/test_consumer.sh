@@ -18,7 +18,7 @@ done
 libraries=$(dirname "$(find "$work/prefix" -name libfed.so.0)")
 
 echo "find_package"
-cmake -S "$source" -B "$work/cmake" -D CMAKE_PREFIX_PATH="$work/prefix" >"$work/cmake.log"
+cmake -S "$source" -B "$work/cmake" -G Ninja -D CMAKE_PREFIX_PATH="$work/prefix" >"$work/cmake.log"
 cmake --build "$work/cmake" >"$work/cmake.log"
 "$work/cmake/consumer"
 
