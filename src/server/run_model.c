@@ -36,6 +36,8 @@ static json_t *sums_json(const struct fed__metric_sums *sums) {
 static void record_close(struct fed__run *run, const char *type, const char *parameters) {
   struct fed__http_counters now = {0};
   if (run->server->http) fed__http_server_counters(run->server->http, &now);
+  /* The upload that closes the round is not over yet, so the counters do not have it. */
+  if (run->pending) now.bytes_in += run->pending->bytes;
   fed__server_event(
       run->server, run->record.id, type, "s:I, s:i, s:i, s:i, s:o, s:o, s:f, s:I, s:I, s:s?",
       "round", (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "cohort",

@@ -63,6 +63,7 @@ struct fed__pending_update {
   const Fed__UpdateHeader *header;
   struct fed_slice grid;
   uint64_t weight;
+  size_t bytes; /* of the whole upload */
 };
 
 /* An upload in progress; at most one a client. */

@@ -294,6 +294,7 @@ static int take(struct fed__server *server, struct fed__run *run, struct fed__up
       fed__update_decode(server->context, fed_buffer_slice(&upload->body), &header, &pending.grid));
   int code = check_header(run, header);
   pending.header = header;
+  pending.bytes = upload->body.size;
   pending.weight = fed__plan_weight(&run->job, header->example_count);
   if (code == FED_OK) code = report(run, upload, &pending);
   fed__wire_free(server->context, header);
