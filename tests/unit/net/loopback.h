@@ -58,7 +58,7 @@ struct test_handler {
   struct fed__http_exchange *waiting[WAITING_MAX]; /* of /wait */
   int waiting_count;
   int headers_count, complete_count, gone_count;
-  size_t streamed_bytes;
+  _Atomic size_t streamed_bytes; /* tests wait for it */
 };
 
 struct loopback {
