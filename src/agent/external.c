@@ -197,7 +197,7 @@ static int read_update(const struct fed_context *context, const char *folder,
   if (code == FED_OK) code = fed_safetensors_decode(fed_buffer_slice(&bytes), context, &found);
   if (code == FED_OK) code = reorder(context, received, &found, &trained);
   if (code == FED_OK) code = fed_params_check_finite(&trained);
-  if (code == FED_OK) code = fed__work_finish(context, job, received, &trained, result);
+  if (code == FED_OK) code = fed__work_finish(job, received, &trained, result);
   fed_params_clear(&found);
   fed_params_clear(&trained);
   fed_buffer_clear(&bytes);

@@ -98,12 +98,10 @@ static int open_job(struct fed__work_session *session, const struct fed__work_re
 
 /* ---- working -------------------------------------------------------------------------------- */
 
-int fed__work_finish(const struct fed_context *context, const struct fed__job *job,
-                     const struct fed_params *received, struct fed_params *trained,
-                     struct fed__work_result *result) {
+int fed__work_finish(const struct fed__job *job, const struct fed_params *received,
+                     struct fed_params *trained, struct fed__work_result *result) {
   struct fed__plan plan;
   const size_t count = fed_params_elements(received);
-  (void)context;
   FED_TRY(fed__plan_make(job, count, &plan));
   const size_t bytes = fed__stage_grid_bytes(&plan.stages, count);
   result->grid.size = 0;
@@ -137,7 +135,7 @@ static int train(struct fed__work_session *session, const struct fed__work_reque
   FED_TRY(fed_params_copy(&trained, session->context, received));
   int code = session->trainer ? fed_trainer_params(session->trainer, &trained) : FED_OK;
   if (code == FED_OK) code = fed_params_check_finite(&trained);
-  if (code == FED_OK) code = fed__work_finish(session->context, job, received, &trained, result);
+  if (code == FED_OK) code = fed__work_finish(job, received, &trained, result);
   fed_params_clear(&trained);
   return code;
 }

@@ -43,8 +43,7 @@ void fed__work_result_init(struct fed__work_result *result, const struct fed_con
 void fed__work_result_clear(struct fed__work_result *result);
 
 /* The client's stages from the received parameters to the trained ones (changed in place). */
-FED_MUST int fed__work_finish(const struct fed_context *context, const struct fed__job *job,
-                              const struct fed_params *received, struct fed_params *trained,
-                              struct fed__work_result *result);
+FED_MUST int fed__work_finish(const struct fed__job *job, const struct fed_params *received,
+                              struct fed_params *trained, struct fed__work_result *result);
 
 #endif

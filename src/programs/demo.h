@@ -74,7 +74,7 @@ FED_MUST int fed__demo_create(struct fed__demo *demo);
 FED_MUST int fed__demo_run(const struct fed__demo *demo, const char *const *words);
 FED_MUST int fed__demo_start_server(struct fed__demo *demo);
 FED_MUST int fed__demo_start_agent(struct fed__demo *demo, int index);
-void fed__demo_kill(struct fed__demo *demo, struct fed__demo_process *process);
+void fed__demo_kill(struct fed__demo_process *process);
 void fed__demo_note_peaks(struct fed__demo *demo);
 void fed__demo_stop_all(struct fed__demo *demo);
 

@@ -109,8 +109,7 @@ static void reap(struct fed__demo_process *process) {
   process->pid = 0;
 }
 
-void fed__demo_kill(struct fed__demo *demo, struct fed__demo_process *process) {
-  (void)demo;
+void fed__demo_kill(struct fed__demo_process *process) {
   if (!process->pid) return;
   note_peak(process);
   kill(process->pid, SIGKILL);

@@ -63,7 +63,7 @@ static void note(const struct fed__demo *demo, const char *text) {
 static int disturb_agent(struct fed__demo *demo, int index) {
   pthread_mutex_lock(&demo->lock);
   note(demo, "-- client-4 is killed in the middle of the round");
-  fed__demo_kill(demo, &demo->agents[index]);
+  fed__demo_kill(&demo->agents[index]);
   pthread_mutex_unlock(&demo->lock);
   usleep(AGENT_OUT_US);
   pthread_mutex_lock(&demo->lock);
@@ -76,7 +76,7 @@ static int disturb_agent(struct fed__demo *demo, int index) {
 static int disturb_server(struct fed__demo *demo) {
   pthread_mutex_lock(&demo->lock);
   note(demo, "-- the server is killed with SIGKILL");
-  fed__demo_kill(demo, &demo->server);
+  fed__demo_kill(&demo->server);
   pthread_mutex_unlock(&demo->lock);
   usleep(SERVER_OUT_US);
   pthread_mutex_lock(&demo->lock);
