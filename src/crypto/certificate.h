@@ -111,13 +111,15 @@ struct fed__identity {
   enum fed__role role;
   char serial[FED__SERIAL_HEX_SIZE]; /* lower-case hex, at least 32 digits */
   struct fed__digest fingerprint;    /* SHA-256 of the DER */
+  struct fed__public_key key;
   int64_t not_after_ms;
 };
 
 /* Check a client's certificate against the authority's at the time `wall_ms` (both ends of the
  * validity included). FED_E_CERTIFICATE: malformed, issued by another authority, altered, not for
- * TLS clients, itself an authority, or its subject is not a name and a role. FED_E_EXPIRED: it or
- * the authority is expired or not yet valid. `identity` is unchanged on failure. */
+ * TLS clients, itself an authority, its key is not Ed25519, or its subject is not a name and a
+ * role. FED_E_EXPIRED: it or the authority is expired or not yet valid. `identity` is unchanged on
+ * failure. */
 FED_MUST int fed__certificate_verify(struct fed_slice ca, struct fed_slice peer, int64_t wall_ms,
                                      struct fed__identity *identity);
 

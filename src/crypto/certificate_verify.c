@@ -89,6 +89,16 @@ static int read_subject(X509 *peer, struct fed__identity *identity) {
   return FED_OK;
 }
 
+static int read_key(X509 *peer, struct fed__public_key *key) {
+  EVP_PKEY *opened = X509_get0_pubkey(peer);
+  size_t size = sizeof key->bytes;
+  if (!opened || !EVP_PKEY_is_a(opened, "ED25519"))
+    return FED_RAISE(FED_E_CERTIFICATE, "expected a certificate for an Ed25519 key, found %s",
+                     opened ? EVP_PKEY_get0_type_name(opened) : "a key that cannot be read");
+  if (EVP_PKEY_get_raw_public_key(opened, key->bytes, &size)) return FED_OK;
+  return FED__RAISE_OPENSSL(FED_E_CRYPTO, "cannot read the certificate's key");
+}
+
 static int verify(X509 *ca, X509 *peer, int64_t wall_ms, struct fed__identity *identity) {
   int64_t ca_not_after_ms;
   FED_TRY(check_chain(ca, peer));
@@ -96,6 +106,7 @@ static int verify(X509 *ca, X509 *peer, int64_t wall_ms, struct fed__identity *i
   FED_TRY(check_time(peer, "the client's", wall_ms, &identity->not_after_ms));
   FED_TRY(check_time(ca, "the authority's", wall_ms, &ca_not_after_ms));
   FED_TRY(read_subject(peer, identity));
+  FED_TRY(read_key(peer, &identity->key));
   FED_TRY(fed__x509_serial(peer, identity->serial));
   return fed__x509_fingerprint(peer, &identity->fingerprint);
 }

@@ -33,6 +33,24 @@ static void names_the_client(void **state) {
   assert_int_equal(verify_file("operator.der", IN_2030_MS, &identity), FED_OK);
   assert_string_equal(identity.name, "Maria.L");
   assert_int_equal(identity.role, FED__ROLE_OPERATOR);
+  /* openssl x509 -inform der -in operator.der -noout -pubkey | openssl pkey -pubin -outform der |
+   * tail -c 32 | xxd -p -c 32 */
+  uint8_t key[32];
+  assert_int_equal(
+      bytes_of_hex("5922d1d575c399d4a08ca420d33162466f7f0c180e625c0ba035e046552a544b", key), 32);
+  assert_memory_equal(identity.key.bytes, key, 32);
+}
+
+static void refuses_other_kinds_of_keys(void **state) {
+  (void)state;
+  struct fed_buffer p256_ca = read_vector("p256-ca.pem"), peer = read_vector("p256.der");
+  struct fed__identity identity;
+  assert_int_equal(fed__certificate_verify(fed_buffer_slice(&p256_ca), fed_buffer_slice(&peer),
+                                           IN_2030_MS, &identity),
+                   FED_E_CERTIFICATE);
+  assert_message("expected a certificate for an Ed25519 key, found EC");
+  fed_buffer_clear(&p256_ca);
+  fed_buffer_clear(&peer);
 }
 
 static void reads_both_kinds_of_time(void **state) {
@@ -212,6 +230,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(names_the_client),
       TEST(reads_both_kinds_of_time),
+      TEST(refuses_other_kinds_of_keys),
       TEST(refuses_strangers),
       TEST(judges_by_the_given_clock),
       TEST(refuses_every_cut_and_every_addition),

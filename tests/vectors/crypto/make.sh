@@ -76,6 +76,12 @@ leaf bad-name ca "$subject/OU=agent/CN=site a" $from $until $leaf_is $signs $cli
 leaf ends-with-2049 ca "$agent" $from 20491231235959Z $leaf_is $signs $client
 leaf ends-in-2050 ca "$agent" $from 20500101000000Z $leaf_is $signs $client
 
+# A good client but for its key: P-256 (ECDSA).
+authority p256-ca "$subject/CN=Test federation"
+key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/$1.key"; }
+leaf p256 p256-ca "$agent" $from $until $leaf_is $signs $client
+key() { openssl genpkey -algorithm ed25519 -out "$work/$1.key"; }
+
 # The authority's own key and name, in a certificate that ended with 2028.
 printf '%s\n' "[v3]" basicConstraints=critical,CA:TRUE,pathlen:0 \
   keyUsage=critical,keyCertSign,cRLSign > "$work/v3"
