@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
   fed_context_init(&context);
   fed_buffer_init(&onnx, &context, (size_t)64 << 20);
   int code = fed_recipe_write(&context, &recipe, &onnx);
-  if (code == FED_OK) code = fed_model_load(&context, fed_buffer_slice(&onnx), &model);
+  if (code == FED_OK) code = fed_model_load(&context, fed_buffer_slice(&onnx), NULL, &model);
   if (code == FED_OK) code = run(&context, model, (uint32_t)batch, step_count);
   if (code != FED_OK) fprintf(stderr, "bench_step: %s\n", fed_error_last()->message);
   fed_model_free(model);

@@ -23,7 +23,7 @@ static void check_export(const struct fed_model *model, size_t size) {
   fuzz_memory_begin(&memory, 8 * LOADING_BYTES(size));
   fed_buffer_init(&file, &memory.context, 64 * size + 4096);
   HOLDS(fed_model_export(model, fed_model_params(model), &file) == FED_OK);
-  HOLDS(fed_model_load(&memory.context, fed_buffer_slice(&file), &again) == FED_OK);
+  HOLDS(fed_model_load(&memory.context, fed_buffer_slice(&file), NULL, &again) == FED_OK);
   HOLDS(fed_params_match(fed_model_params(model), fed_model_params(again)) == FED_OK);
   HOLDS(fuzz_equal(values_of(fed_model_params(model)), values_of(fed_model_params(again))));
   fed_model_free(again);
@@ -75,7 +75,7 @@ int fuzz_one(const uint8_t *data, size_t size) {
   struct fuzz_memory memory;
   struct fed_model *model = NULL;
   fuzz_memory_begin(&memory, LOADING_BYTES(size));
-  const int code = fed_model_load(&memory.context, fed_slice_of(data, size), &model);
+  const int code = fed_model_load(&memory.context, fed_slice_of(data, size), NULL, &model);
   HOLDS(!memory.exceeded);
   if (code == FED_OK) {
     struct fed_buffer table;

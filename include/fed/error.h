@@ -99,7 +99,7 @@ struct fed_error {
   int code;
   int line;
   const char *file;
-  char message[1024];
+  char message[2048];
 };
 
 /* The class of a code; FED_CLASS_INTERNAL for a number not in the list. */

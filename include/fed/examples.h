@@ -36,6 +36,11 @@ struct fed_examples {
    * FED_E_RANGE for a row that does not exist; FED_E_IO from a streaming reader. */
   FED_MUST int (*gather)(struct fed_examples *self, const uint32_t *rows, size_t count,
                          struct fed_batch *batch);
+  /* Training goes through the rows for another time: what follows is random (augmentation) is
+   * drawn from this seed. NULL: nothing is. Evaluation does not call it and must see the examples
+   * as they are until `seed` is given, and again after end_pass. */
+  void (*begin_pass)(struct fed_examples *self, uint64_t seed);
+  void (*end_pass)(struct fed_examples *self);
   void (*free)(struct fed_examples *self);
   size_t count;
   struct fed_example_spec spec;

@@ -22,18 +22,62 @@ extern "C" {
 struct fed_model;
 struct fed_trainer;
 
+/* What becomes of BatchNormalization's running statistics. */
+enum fed_statistics {
+  FED_STATISTICS_AS_EXPORTED, /* nodes with training_mode 1: AVERAGE; the others: FREEZE */
+  FED_STATISTICS_AVERAGE,     /* batch statistics in training; the running ones travel and are
+                                 averaged as parameters are */
+  FED_STATISTICS_LOCAL,       /* the same, but they stay where they were measured */
+  FED_STATISTICS_FREEZE,      /* the file's are used in training, too, and do not change */
+};
+
+/* A named dimension of the graph's inputs ("sequence") other than the batch. */
+struct fed_dimension {
+  const char *name;
+  int64_t extent;
+};
+
+/* How to read a model; zeroed: as the file says. Patterns are names in which '*' stands for any
+ * run of characters. Borrowed during the call. */
+struct fed_model_options {
+  const char *const *trainable; /* in place of the file's list or the rule */
+  size_t trainable_count;
+  const char *const *frozen; /* these do not train after all */
+  size_t frozen_count;
+  const struct fed_dimension *dimensions;
+  size_t dimension_count;
+  enum fed_statistics statistics;
+  /* Low-rank adapters (LoRA, Hu et al. 2021): the Gemm and MatMul nodes whose name or weight's name
+   * fits get y + alpha / rank * (x A) B with A [in, rank] random from the seed and B [rank, out]
+   * zero. The weight freezes; of all parameters only the adapters train and travel. */
+  const char *const *adapted;
+  size_t adapted_count;
+  uint32_t adapter_rank;
+  double adapter_alpha; /* 0: the rank, so that the factor is 1 */
+  uint64_t adapter_seed;
+};
+
 /* Parse an ONNX file (opset 13 to 23). Everything unsupported is refused here, naming node,
  * operator and what is supported: FED_E_SYNTAX, FED_E_UNSUPPORTED, FED_E_SHAPE, FED_E_TYPE,
- * FED_E_TOO_LARGE. `*model` is the caller's to free. The file's bytes are copied. */
+ * FED_E_TOO_LARGE; FED_E_MISSING for a pattern that fits nothing and for a named dimension without
+ * an extent. `options` NULL: zeroed. `*model` is the caller's to free. The bytes are copied. */
 FED_API FED_MUST int fed_model_load(const struct fed_context *context, struct fed_slice onnx,
+                                    const struct fed_model_options *options,
                                     struct fed_model **model);
 FED_API void fed_model_free(struct fed_model *model);
 
-/* The trainable parameters with their values in the file, in the order of the file's
- * initializers; float32. Owned by the model. Which initializers train: the file's metadata entry
- * "fed.trainable" (names, comma separated) if there is one; else every float initializer that
+/* What travels: the trainable parameters with their values in the file, in the order of the
+ * file's initializers, then the running statistics that are averaged; float32. Owned by the model.
+ * Which initializers train: those that options->trainable fits; else those that the file's
+ * metadata entry "fed.trainable" (names, comma separated) lists; else every float initializer that
  * feeds the weight, bias, scale or table slot of an operator that has such a slot. */
 FED_API const struct fed_params *fed_model_params(const struct fed_model *model);
+
+/* How many of them, from the first on, train: the rest are running statistics. */
+FED_API size_t fed_model_trained_count(const struct fed_model *model);
+
+/* The running statistics that stay (FED_STATISTICS_LOCAL), with their values in the file. */
+FED_API const struct fed_params *fed_model_local_params(const struct fed_model *model);
 
 /* What one example must look like: the graph's inputs without the batch dimension. The target's
  * shape follows from the loss and the graph's first output. */
@@ -47,11 +91,27 @@ FED_API FED_MUST int fed_model_describe(const struct fed_model *model, struct fe
 FED_API FED_MUST int fed_model_export(const struct fed_model *model,
                                       const struct fed_params *params, struct fed_buffer *out);
 
+/* The mean over all labels (elements, where the target is numbers) of the batch. Softmax and
+ * sigmoid belong to the loss: the graph outputs logits. */
 enum fed_loss {
-  FED_LOSS_SOFTMAX_CROSS_ENTROPY, /* target: class labels, FED_I64; the graph outputs logits */
+  FED_LOSS_SOFTMAX_CROSS_ENTROPY, /* target: class labels, FED_I64, for each position of the output
+                                     besides class_axis */
+  FED_LOSS_SOFT_CROSS_ENTROPY,    /* target: class probabilities, FED_F32, of the output's shape */
+  FED_LOSS_BINARY_CROSS_ENTROPY,  /* target: 0 to 1, FED_F32, of the output's shape */
+  FED_LOSS_MEAN_SQUARED_ERROR,    /* target: FED_F32, of the output's shape */
+  FED_LOSS_HUBER,  /* d^2 / 2 up to huber_delta, then huber_delta (|d| - delta / 2) */
+  FED_LOSS_OUTPUT, /* the graph's output is the loss (its mean); no target is looked
+                      at: FED_F32 of rank 0 */
 };
 
-enum fed_optimizer { FED_OPTIMIZER_SGD, FED_OPTIMIZER_ADAM };
+enum fed_optimizer {
+  FED_OPTIMIZER_SGD,
+  FED_OPTIMIZER_ADAM,
+  FED_OPTIMIZER_ADAMW,   /* decoupled weight decay: p -= rate * decay * p (Loshchilov & Hutter) */
+  FED_OPTIMIZER_ADAGRAD, /* sum += g^2; p -= rate * g / (sqrt(sum) + epsilon) */
+  FED_OPTIMIZER_RMSPROP, /* s = rho s + (1 - rho) g^2; p -= rate * g / (sqrt(s) + epsilon), with
+                            momentum: buf = momentum buf + g / (…); p -= rate * buf */
+};
 
 enum fed_schedule {
   FED_SCHEDULE_CONSTANT,
@@ -61,8 +121,10 @@ enum fed_schedule {
 };
 
 enum fed_precision {
-  FED_PRECISION_F32, /* what people train with */
-  FED_PRECISION_F64, /* the oracle: plain C in double */
+  FED_PRECISION_F32,  /* what people train with */
+  FED_PRECISION_F64,  /* the oracle: plain C in double */
+  FED_PRECISION_BF16, /* float32, but matrix products and convolutions round their operands to
+                         bfloat16 and sum in float32; master weights stay float32 */
 };
 
 /* Which kernels: the fastest that this machine and its packages offer, or plain C. */
@@ -78,12 +140,29 @@ struct fed_train_options {
   double learning_rate;
   double momentum; /* SGD: buf = momentum * buf + g; 0 none */
   int nesterov;
-  double weight_decay;          /* added to the gradient: g + weight_decay * p */
-  double beta1, beta2, epsilon; /* Adam */
+  double weight_decay;          /* added to the gradient: g + weight_decay * p (not AdamW) */
+  double beta1, beta2, epsilon; /* Adam, AdamW; epsilon: Adagrad, RMSprop, too */
+  double rho;                   /* RMSprop */
   double clip_norm;             /* clip each batch's gradient to this L2 norm; 0: do not */
+  double clip_value;            /* before that, each element to [-clip_value, clip_value]; 0: not */
   double schedule_floor, schedule_factor;
   uint64_t schedule_every;
   uint64_t schedule_steps; /* the number of steps that the schedule spans */
+  uint64_t warmup_steps;   /* the rate rises linearly over so many steps first */
+  uint64_t seed;           /* of dropout */
+  /* Of losses. Class weights: the weighted sum is divided by the sum of the labels' weights, as
+   * PyTorch does. Borrowed until the trainer is freed. */
+  uint32_t class_axis;         /* of the output, from 1 on; 0: 1 */
+  const double *class_weights; /* by class; NULL: all 1. Binary: by the output's last dimension,
+                                  what positive targets weigh */
+  size_t class_weight_count;
+  int has_ignored_label;
+  int64_t ignored_label;  /* labels that do not count */
+  double label_smoothing; /* this much of the target is spread over all classes */
+  double huber_delta;
+  /* Memory. */
+  int checkpoint;            /* recompute activations in backward, where that saves memory */
+  uint64_t memory_bytes_max; /* FED_E_TOO_LARGE with the figure if the plan needs more; 0: any */
 };
 
 /* SGD, softmax cross entropy, learning rate 0.1, batch 32, float32, Adam's usual betas. */
@@ -108,6 +187,14 @@ FED_API void fed_trainer_free(struct fed_trainer *trainer);
 /* The bytes that planning allocated: parameters, activations, gradients, optimiser state. */
 FED_API size_t fed_trainer_bytes(const struct fed_trainer *trainer);
 
+/* The same in parts. No order of the same operations can do with fewer activation bytes than
+ * `activations_bound`: the most that is alive at one time. */
+struct fed_memory {
+  size_t parameters, gradients, optimizer, batch, kernels;
+  size_t activations, activations_bound;
+};
+FED_API void fed_trainer_memory(const struct fed_trainer *trainer, struct fed_memory *memory);
+
 /* The name of the kernels in use: "reference" or "onednn". */
 FED_API const char *fed_trainer_kernels(const struct fed_trainer *trainer);
 
@@ -120,6 +207,20 @@ FED_API FED_MUST int fed_trainer_reset(struct fed_trainer *trainer,
  * rounded from float64 under FED_PRECISION_F64). */
 FED_API FED_MUST int fed_trainer_params(const struct fed_trainer *trainer,
                                         struct fed_params *params);
+
+/* The running statistics that stay, read and written like parameters (fed_model_local_params). */
+FED_API FED_MUST int fed_trainer_local_params(const struct fed_trainer *trainer,
+                                              struct fed_params *params);
+FED_API FED_MUST int fed_trainer_set_local_params(struct fed_trainer *trainer,
+                                                  const struct fed_params *params);
+
+/* What a training step needs besides parameters to go on exactly where it was: the optimiser's
+ * state and the number of steps; names are "state0.<parameter>", float32 (float64 in that
+ * precision). `*state` is the caller's to clear. Restore after fed_trainer_reset. */
+FED_API FED_MUST int fed_trainer_state(const struct fed_trainer *trainer, struct fed_params *state,
+                                       uint64_t *step);
+FED_API FED_MUST int fed_trainer_restore(struct fed_trainer *trainer,
+                                         const struct fed_params *state, uint64_t step);
 
 /* The trainer's own batch memory: fill it (at most batch_size examples, set `count`) before a
  * step. Valid as long as the trainer. The first batch of a smaller size makes a plan for that size
@@ -142,6 +243,8 @@ struct fed_epochs {
   uint32_t epochs;
   uint64_t steps_max;
   uint64_t seed;
+  const double *row_weights; /* by position in `rows`: an epoch draws as many rows with
+                                replacement, each as likely as its weight; NULL: each once */
 };
 FED_API FED_MUST int fed_train_epochs(struct fed_trainer *trainer, struct fed_examples *examples,
                                       const struct fed_epochs *epochs, struct fed_metrics *metrics);

@@ -70,7 +70,7 @@ static int open_parts(struct fed__work_session *session, const struct fed__work_
   session->data_folder = fed__copy_text(context, request->data_folder);
   if (!session->data_folder) return FED_E_MEMORY;
   FED_TRY(fed__job_parse(context, "job.yaml", request->plan, &session->job));
-  FED_TRY(fed_model_load(context, request->graph, &session->model));
+  FED_TRY(fed_model_load(context, request->graph, NULL, &session->model));
   if (!session->job.data.name) return FED_OK; /* a job that only moves parameters */
   FED_TRY(fed__dataset_open(context, request->data_folder, &session->job.data.schema,
                             &session->examples));

@@ -26,7 +26,7 @@ struct request_frame {
 
 struct result_frame {
   int32_t code;
-  char message[1024];
+  char message[2048];
   uint64_t grid_size;
   struct fed__work_result result; /* its buffer is not valid here */
 };

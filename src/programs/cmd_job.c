@@ -84,7 +84,7 @@ static int check_plan(const struct fed_context *context, const struct job_files 
                       size_t *elements) {
   struct fed_model *model = NULL;
   struct fed__plan plan;
-  FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), &model));
+  FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), NULL, &model));
   *elements = fed_params_elements(fed_model_params(model));
   int code = fed__plan_make(&files->job, *elements, &plan);
   if (code == FED_OK) code = fed__plan_check_training(context, &files->job, model);

@@ -81,7 +81,7 @@ static int load_model(struct fed__invocation *invocation, const char *file,
   fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
   int code = fed__file_read(file, &onnx);
   if (code == FED_OK) {
-    code = fed_model_load(invocation->context, fed_buffer_slice(&onnx), model);
+    code = fed_model_load(invocation->context, fed_buffer_slice(&onnx), NULL, model);
     if (code != FED_OK) code = FED_WRAP("%s", file);
   }
   fed_buffer_clear(&onnx);
@@ -151,7 +151,7 @@ static int write_onnx(struct fed__invocation *invocation, const struct fed_buffe
   struct fed_params params = {0};
   struct fed_buffer onnx;
   fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
-  FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(graph), &model));
+  FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(graph), NULL, &model));
   int code = fed_safetensors_decode(fed_buffer_slice(parameters), invocation->context, &params);
   if (code == FED_OK) code = fed_model_export(model, &params, &onnx);
   if (code == FED_OK) code = fed__file_write(file, fed_buffer_slice(&onnx), FED__FILE_SHARED);

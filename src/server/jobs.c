@@ -16,7 +16,7 @@ static int check_submission(struct fed__server *server, const Fed__JobSubmission
   struct fed_model *model = NULL;
   struct fed__plan plan;
   FED_TRY(fed__job_parse(server->context, "job.yaml", fed__wire_slice(submission->plan), job));
-  int code = fed_model_load(server->context, fed__wire_slice(submission->graph), &model);
+  int code = fed_model_load(server->context, fed__wire_slice(submission->graph), NULL, &model);
   if (code == FED_OK)
     code = fed__plan_make(job, fed_params_elements(fed_model_params(model)), &plan);
   if (code == FED_OK) code = fed__plan_check_training(server->context, job, model);

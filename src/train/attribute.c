@@ -51,6 +51,18 @@ int fed__attribute_ints(const struct fed__node *node, const char *name, int64_t 
   return FED_OK;
 }
 
+int fed__attribute_floats(const struct fed__node *node, const char *name, float *values,
+                          size_t size, size_t *count) {
+  const Onnx__AttributeProto *attribute;
+  FED_TRY(find_typed(node, name, ATTRIBUTE_TYPE(FLOATS), "a list of numbers", &attribute));
+  *count = attribute ? attribute->n_floats : 0;
+  if (*count > size)
+    return FED_RAISE(FED_E_TOO_LARGE, "attribute '%s' has %zu values, at most %zu make sense", name,
+                     *count, size);
+  for (size_t i = 0; i < *count; i++) values[i] = attribute->floats[i];
+  return FED_OK;
+}
+
 int fed__attribute_text(const struct fed__node *node, const char *name, const char *absent,
                         struct fed_slice *value) {
   const Onnx__AttributeProto *attribute;

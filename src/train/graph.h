@@ -18,7 +18,9 @@ struct fed__value {
   const char *name;
   int32_t producer;                     /* the node that computes it, or FED__NONE */
   int32_t input;                        /* index among the graph's inputs, or FED__NONE */
-  int32_t parameter;                    /* index among the trainable parameters, or FED__NONE */
+  int32_t parameter;                    /* index in params (from trained_count on: statistics), or
+                                           FED__NONE */
+  int32_t local;                        /* index in local_params, or FED__NONE */
   const struct fed_tensor *initializer; /* its content in the file, or NULL */
 };
 
@@ -34,7 +36,8 @@ struct fed__node {
 
 /* What is known of a value once the batch size is. */
 struct fed__known {
-  enum fed_dtype dtype; /* FED_F32 for every real number, whatever the trainer's precision */
+  enum fed_dtype dtype; /* FED_F32 for real numbers, whatever the trainer's precision; FED_I64 for
+                           integers, FED_BOOL */
   struct fed_shape shape;
   size_t elements;
   const void *content; /* known before any step runs, of `dtype`; NULL: computed in the step */
@@ -65,7 +68,9 @@ struct fed_model {
   uint32_t value_count, node_count;
   int32_t output; /* the graph's first output */
 
-  struct fed_params params;
+  struct fed_params params, local_params;
+  size_t trained_count; /* params from here on are statistics */
+  enum fed_statistics statistics;
   struct fed_example_spec spec;
   struct fed__shapes shapes; /* for batch size 1 */
 };
@@ -78,11 +83,26 @@ FED_MUST int fed__onnx_scan(struct fed_slice bytes);
 FED_MUST int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name,
                               struct fed_tensor *tensor);
 
-/* Values and nodes from model->message; everything that cannot be trained is refused. */
-FED_MUST int fed__graph_build(struct fed_model *model);
+/* Decode the bytes into model->message. */
+FED_MUST int fed__onnx_decode(struct fed_model *model, struct fed_slice onnx);
 
-/* Choose the trainable initializers and move their content into model->params. */
-FED_MUST int fed__trainable_choose(struct fed_model *model);
+/* Values and nodes from model->message; everything that cannot be trained is refused. `given`: the
+ * graph's inputs where their contents are known; then no batch is looked for and all nodes are
+ * needed. NULL: the inputs are examples. */
+FED_MUST int fed__graph_build(struct fed_model *model, const struct fed_tensor *given,
+                              size_t given_count);
+
+/* The first output that is not left out; FED__NONE if all are. */
+int32_t fed__node_output(const struct fed__node *node);
+
+/* Choose the trainable initializers and the statistics, and move their content into model->params
+ * and model->local_params. */
+FED_MUST int fed__trainable_choose(struct fed_model *model,
+                                   const struct fed_model_options *options);
+
+/* Does the node (with state inputs) measure statistics in training? By the options, or its
+ * attribute training_mode. */
+int fed__node_measures(const struct fed_model *model, const struct fed__node *node);
 
 /* Types and shapes of all values for a batch size. */
 FED_MUST int fed__shapes_infer(const struct fed_model *model, int64_t batch,
@@ -97,6 +117,8 @@ FED_MUST int fed__attribute_float(const struct fed__node *node, const char *name
 /* `*count` values, 0 if absent; FED_E_TOO_LARGE for more than `size`. */
 FED_MUST int fed__attribute_ints(const struct fed__node *node, const char *name, int64_t *values,
                                  size_t size, size_t *count);
+FED_MUST int fed__attribute_floats(const struct fed__node *node, const char *name, float *values,
+                                   size_t size, size_t *count);
 FED_MUST int fed__attribute_text(const struct fed__node *node, const char *name, const char *absent,
                                  struct fed_slice *value);
 const Onnx__AttributeProto *fed__attribute_find(const struct fed__node *node, const char *name);

@@ -23,19 +23,70 @@ static int set_known(struct fed__known *known, enum fed_dtype dtype, const struc
   return FED_OK;
 }
 
+static void *new_content(struct fed__shapes *shapes, size_t bytes) {
+  struct fed__content *content = fed__zalloc(shapes->context, sizeof *content + bytes, 1);
+  if (!content) return NULL;
+  content->next = shapes->contents;
+  shapes->contents = content;
+  return content->bytes;
+}
+
+#define WIDEN(type, wide)                                                                          \
+  for (size_t i = 0; i < count; i++) ((wide *)to)[i] = (wide)((const type *)from)[i];              \
+  break
+
+static void widen(enum fed_dtype dtype, const void *from, size_t count, void *to) {
+  switch (dtype) {
+  case FED_F64:
+    WIDEN(double, float);
+  case FED_I8:
+    WIDEN(int8_t, int64_t);
+  case FED_U8:
+    WIDEN(uint8_t, int64_t);
+  case FED_I16:
+    WIDEN(int16_t, int64_t);
+  case FED_U16:
+    WIDEN(uint16_t, int64_t);
+  case FED_I32:
+    WIDEN(int32_t, int64_t);
+  case FED_U32:
+    WIDEN(uint32_t, int64_t);
+  default:
+    break;
+  }
+}
+
+/* A constant of any type as one of the three that operators work with. */
+static int know_tensor(struct fed__shapes *shapes, struct fed__known *known,
+                       const struct fed_tensor *tensor) {
+  const enum fed_dtype dtype = fed__dtype_for_work(tensor->dtype);
+  FED_TRY(set_known(known, dtype, &tensor->shape, tensor->data));
+  if (dtype == tensor->dtype) return FED_OK;
+  void *content = new_content(shapes, known->elements * fed_dtype_size(dtype));
+  if (!content) return FED_E_MEMORY;
+  widen(tensor->dtype, tensor->data, known->elements, content);
+  known->content = content;
+  return FED_OK;
+}
+
+enum fed_dtype fed__dtype_for_work(enum fed_dtype dtype) {
+  if (dtype == FED_F32 || dtype == FED_F64 || dtype == FED_F16 || dtype == FED_BF16) return FED_F32;
+  return dtype == FED_BOOL ? FED_BOOL : FED_I64;
+}
+
 static struct fed_shape with_batch(const struct fed_shape *example, int64_t batch) {
   struct fed_shape shape = {.rank = example->rank + 1, .dims = {batch}};
   for (uint32_t i = 0; i < example->rank; i++) shape.dims[i + 1] = example->dims[i];
   return shape;
 }
 
-static int know_given(const struct fed_model *model, int64_t batch, struct fed__known *values) {
+static int know_given(const struct fed_model *model, int64_t batch, struct fed__shapes *shapes) {
+  struct fed__known *values = shapes->values;
   for (uint32_t i = 0; i < model->value_count; i++) {
     const struct fed__value *value = &model->values[i];
     if (value->initializer) {
-      const struct fed_tensor *tensor = value->initializer;
-      FED_TRY(set_known(&values[i], tensor->dtype, &tensor->shape,
-                        value->parameter == FED__NONE ? tensor->data : NULL));
+      FED_TRY(know_tensor(shapes, &values[i], value->initializer));
+      if (value->parameter != FED__NONE || value->local != FED__NONE) values[i].content = NULL;
     } else if (value->input != FED__NONE) {
       const struct fed_tensor *input = &model->spec.inputs[value->input];
       const struct fed_shape shape = with_batch(&input->shape, batch);
@@ -45,15 +96,107 @@ static int know_given(const struct fed_model *model, int64_t batch, struct fed__
   return FED_OK;
 }
 
+static int can_fold(const struct fed__shapes *shapes, const struct fed__node *node) {
+  if (node->op->varies || !node->op->forward[FED_PRECISION_F32]) return 0;
+  for (uint32_t i = 0; i < node->input_count; i++)
+    if (node->inputs[i] != FED__NONE && !shapes->values[node->inputs[i]].content) return 0;
+  for (uint32_t i = 0; i < node->output_count; i++)
+    if (node->outputs[i] != FED__NONE && shapes->values[node->outputs[i]].content) return 0;
+  return 1;
+}
+
+static struct fed__operand operand_of(const struct fed__shapes *shapes, int32_t value) {
+  if (value == FED__NONE) return (struct fed__operand){0};
+  const struct fed__known *known = &shapes->values[value];
+  return (struct fed__operand){.shape = known->shape,
+                               .elements = known->elements,
+                               .dtype = known->dtype,
+                               .data = (void *)(uintptr_t)known->content};
+}
+
+static int make_contents(struct fed__shapes *shapes, const struct fed__node *node) {
+  for (uint32_t i = 0; i < node->output_count; i++) {
+    if (node->outputs[i] == FED__NONE) continue;
+    struct fed__known *known = &shapes->values[node->outputs[i]];
+    known->content = new_content(shapes, known->elements * fed_dtype_size(known->dtype));
+    if (!known->content) return FED_E_MEMORY;
+  }
+  return FED_OK;
+}
+
+static int fold_operation(struct fed__operation *operation, size_t state_size) {
+  const struct fed_context *context = operation->context;
+  operation->state = fed__zalloc(context, state_size + 1, 1);
+  if (!operation->state) return FED_E_MEMORY;
+  int code = operation->op->prepare ? operation->op->prepare(operation) : FED_OK;
+  if (code == FED_OK) {
+    operation->saved = fed__alloc(context, operation->saved_bytes + 1);
+    operation->scratch = fed__alloc(context, operation->scratch_bytes + 1);
+    code = operation->saved && operation->scratch ? FED_OK : FED_E_MEMORY;
+  }
+  if (code == FED_OK) operation->op->forward[FED_PRECISION_F32](operation);
+  if (operation->op->release) operation->op->release(operation);
+  fed__free(context, operation->state);
+  fed__free(context, operation->saved);
+  fed__free(context, operation->scratch);
+  return code;
+}
+
+/* Compute the node's outputs now; its inputs do not depend on any example. */
+static int fold(const struct fed_model *model, const struct fed__node *node,
+                struct fed__shapes *shapes) {
+  const struct fed__step step = {.training = 1};
+  struct fed__operation operation = {
+      .context = model->context,
+      .model = model,
+      .op = node->op,
+      .node = node,
+      .kernels = &fed__kernels_reference_f32,
+      .step = &step,
+      .input_count = node->input_count,
+      .output_count = node->output_count,
+  };
+  FED_TRY(make_contents(shapes, node));
+  struct fed__operand *operands =
+      fed__zalloc(model->context, (size_t)node->input_count + node->output_count, sizeof *operands);
+  if (!operands) return FED_E_MEMORY;
+  operation.inputs = operands;
+  operation.outputs = operands + node->input_count;
+  for (uint32_t i = 0; i < node->input_count; i++)
+    operation.inputs[i] = operand_of(shapes, node->inputs[i]);
+  for (uint32_t i = 0; i < node->output_count; i++)
+    operation.outputs[i] = operand_of(shapes, node->outputs[i]);
+  int code = fold_operation(&operation, node->op->state_size);
+  fed__free(model->context, operands);
+  return code;
+}
+
+static int refuse_empty(const struct fed__shapes *shapes, const struct fed__node *node) {
+  for (uint32_t i = 0; i < node->output_count; i++) {
+    if (node->outputs[i] == FED__NONE) continue;
+    const struct fed__known *known = &shapes->values[node->outputs[i]];
+    if (known->elements == 0 && !known->content)
+      return FED_RAISE(FED_E_SHAPE, "output %u would be empty", i);
+  }
+  return FED_OK;
+}
+
+static int infer_node(const struct fed_model *model, const struct fed__node *node,
+                      struct fed__shapes *shapes) {
+  const struct fed__inference inference = {model, node, shapes};
+  FED_TRY(node->op->infer(&inference));
+  if (can_fold(shapes, node)) FED_TRY(fold(model, node, shapes));
+  return refuse_empty(shapes, node);
+}
+
 int fed__shapes_infer(const struct fed_model *model, int64_t batch, struct fed__shapes *shapes) {
   *shapes = (struct fed__shapes){.context = model->context};
   shapes->values = fed__zalloc(model->context, model->value_count, sizeof *shapes->values);
-  int code = shapes->values ? know_given(model, batch, shapes->values) : FED_E_MEMORY;
+  int code = shapes->values ? know_given(model, batch, shapes) : FED_E_MEMORY;
   for (uint32_t i = 0; code == FED_OK && i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    const struct fed__inference inference = {model, node, shapes};
     if (!node->needed) continue;
-    code = node->op->infer(&inference);
+    code = infer_node(model, node, shapes);
     if (code != FED_OK) code = FED_WRAP("node '%s' (%s)", node->name, node->op->type);
   }
   if (code != FED_OK) fed__shapes_clear(shapes);
@@ -98,23 +241,35 @@ int fed__infer_integers(const struct fed__inference *inference, uint32_t slot,
   return FED_OK;
 }
 
+int fed__infer_reals(const struct fed__inference *inference, uint32_t slot, const float **values,
+                     size_t *count) {
+  const struct fed__known *input = fed__infer_input(inference, slot);
+  if (!input) return FED_RAISE(FED_E_MISSING, "input %u is missing", slot);
+  FED_TRY(fed__infer_real(inference, slot));
+  if (!input->content && input->elements)
+    return FED_RAISE(FED_E_UNSUPPORTED, "input %u must be a constant, not depend on the examples",
+                     slot);
+  *values = input->content;
+  *count = input->elements;
+  return FED_OK;
+}
+
 int fed__infer_output(const struct fed__inference *inference, uint32_t slot, enum fed_dtype dtype,
                       const struct fed_shape *shape, const void *content) {
   const struct fed__node *node = inference->node;
   if (slot >= node->output_count || node->outputs[slot] == FED__NONE) return FED_OK;
   struct fed__known *known = &inference->shapes->values[node->outputs[slot]];
-  FED_TRY(set_known(known, dtype, shape, content));
-  if (known->elements == 0 && !content) return FED_RAISE(FED_E_SHAPE, "the output would be empty");
-  return FED_OK;
+  return set_known(known, dtype, shape, content);
+}
+
+int fed__infer_constant(const struct fed__inference *inference, uint32_t slot,
+                        const struct fed_tensor *tensor) {
+  const int32_t value = inference->node->outputs[slot];
+  return know_tensor(inference->shapes, &inference->shapes->values[value], tensor);
 }
 
 void *fed__infer_content(const struct fed__inference *inference, size_t bytes) {
-  struct fed__content *content =
-      fed__zalloc(inference->shapes->context, sizeof *content + bytes, 1);
-  if (!content) return NULL;
-  content->next = inference->shapes->contents;
-  inference->shapes->contents = content;
-  return content->bytes;
+  return new_content(inference->shapes, bytes);
 }
 
 static int64_t dim_from_end(const struct fed_shape *shape, uint32_t from_end) {

@@ -20,7 +20,7 @@ static void message_free(void *self, void *pointer) {
   fed__free(memory->context, pointer);
 }
 
-static int decode(struct fed_model *model, struct fed_slice onnx) {
+int fed__onnx_decode(struct fed_model *model, struct fed_slice onnx) {
   struct fed__message_memory *memory = &model->memory;
   *memory = (struct fed__message_memory){.context = model->context};
   memory->allocator = (ProtobufCAllocator){message_alloc, message_free, memory};
@@ -53,10 +53,12 @@ static int check_output(const struct fed_model *model) {
   return FED_OK;
 }
 
-static int load(struct fed_model *model, struct fed_slice onnx) {
-  FED_TRY(decode(model, onnx));
-  FED_TRY(fed__graph_build(model));
-  FED_TRY(fed__trainable_choose(model));
+static int load(struct fed_model *model, struct fed_slice onnx,
+                const struct fed_model_options *options) {
+  model->statistics = options->statistics;
+  FED_TRY(fed__onnx_decode(model, onnx));
+  FED_TRY(fed__graph_build(model, NULL, 0));
+  FED_TRY(fed__trainable_choose(model, options));
   FED_TRY(fed__shapes_infer(model, 1, &model->shapes));
   FED_TRY(check_output(model));
   derive_target(model);
@@ -64,12 +66,13 @@ static int load(struct fed_model *model, struct fed_slice onnx) {
 }
 
 int fed_model_load(const struct fed_context *context, struct fed_slice onnx,
-                   struct fed_model **model) {
+                   const struct fed_model_options *options, struct fed_model **model) {
+  const struct fed_model_options as_the_file_says = {0};
   *model = NULL;
   struct fed_model *loading = fed__zalloc(context, 1, sizeof *loading);
   if (!loading) return FED_E_MEMORY;
   loading->context = context;
-  int code = load(loading, onnx);
+  int code = load(loading, onnx, options ? options : &as_the_file_says);
   if (code == FED_OK)
     *model = loading;
   else
@@ -82,6 +85,7 @@ void fed_model_free(struct fed_model *model) {
   const struct fed_context *context = model->context;
   fed__shapes_clear(&model->shapes);
   fed_params_clear(&model->params);
+  fed_params_clear(&model->local_params);
   fed__free(context, model->edges);
   fed__free(context, model->nodes);
   fed__free(context, model->values);
@@ -91,6 +95,12 @@ void fed_model_free(struct fed_model *model) {
 }
 
 const struct fed_params *fed_model_params(const struct fed_model *model) { return &model->params; }
+
+size_t fed_model_trained_count(const struct fed_model *model) { return model->trained_count; }
+
+const struct fed_params *fed_model_local_params(const struct fed_model *model) {
+  return &model->local_params;
+}
 
 const struct fed_example_spec *fed_model_inputs(const struct fed_model *model) {
   return &model->spec;

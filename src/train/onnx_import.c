@@ -22,6 +22,8 @@ struct graph_builder {
   struct fed_model *model;
   const Onnx__GraphProto *graph;
   struct name_index index;
+  const struct fed_tensor *given; /* the graph's inputs, where they are known; else NULL */
+  size_t given_count;
 };
 
 static const char *text_of(const char *text) { return text ? text : ""; }
@@ -50,8 +52,8 @@ static int add_initializers(struct graph_builder *builder) {
     const Onnx__TensorProto *message = builder->graph->initializer[i];
     struct fed_tensor *tensor = &model->initializers[i];
     FED_TRY(fed__onnx_tensor(message, text_of(message->name), tensor));
-    FED_TRY(add_value(builder,
-                      &(struct fed__value){tensor->name, FED__NONE, FED__NONE, FED__NONE, tensor}));
+    FED_TRY(add_value(builder, &(struct fed__value){tensor->name, FED__NONE, FED__NONE, FED__NONE,
+                                                    FED__NONE, tensor}));
   }
   return FED_OK;
 }
@@ -96,6 +98,16 @@ static int read_input(const Onnx__ValueInfoProto *message, struct fed_tensor *in
   return read_example_shape(name, type->shape, &input->shape);
 }
 
+/* Inputs that are known are values like initializers. */
+static int add_given(struct graph_builder *builder) {
+  for (size_t i = 0; i < builder->given_count; i++) {
+    const struct fed_tensor *tensor = &builder->given[i];
+    FED_TRY(add_value(builder, &(struct fed__value){tensor->name, FED__NONE, FED__NONE, FED__NONE,
+                                                    FED__NONE, tensor}));
+  }
+  return FED_OK;
+}
+
 /* Old exporters list the initializers among the inputs, too: those are skipped. */
 static int add_inputs(struct graph_builder *builder) {
   struct fed_example_spec *spec = &builder->model->spec;
@@ -107,8 +119,9 @@ static int add_inputs(struct graph_builder *builder) {
       return FED_RAISE(FED_E_TOO_LARGE, "the graph has more than %d inputs", FED_INPUTS_MAX);
     struct fed_tensor *input = &spec->inputs[spec->input_count];
     FED_TRY(read_input(message, input));
-    FED_TRY(add_value(builder, &(struct fed__value){input->name, FED__NONE,
-                                                    (int32_t)spec->input_count, FED__NONE, NULL}));
+    FED_TRY(
+        add_value(builder, &(struct fed__value){input->name, FED__NONE, (int32_t)spec->input_count,
+                                                FED__NONE, FED__NONE, NULL}));
     spec->input_count++;
   }
   return spec->input_count ? FED_OK : FED_RAISE(FED_E_MISSING, "the graph has no inputs");
@@ -147,7 +160,7 @@ static int connect_outputs(struct graph_builder *builder, struct fed__node *node
     edges[i] = *name ? (int32_t)builder->model->value_count : FED__NONE;
     if (*name)
       FED_TRY(add_value(builder, &(struct fed__value){name, (int32_t)(node - builder->model->nodes),
-                                                      FED__NONE, FED__NONE, NULL}));
+                                                      FED__NONE, FED__NONE, FED__NONE, NULL}));
   }
   return FED_OK;
 }
@@ -161,8 +174,7 @@ static int check_arity(const struct fed__node *node) {
     if (node->inputs[i] == FED__NONE)
       return FED_RAISE(FED_E_MISSING, "node '%s' (%s): input %u is left out", node->name, op->type,
                        i);
-  if (node->output_count == 0 || node->outputs[0] == FED__NONE ||
-      node->output_count > op->outputs_max)
+  if (fed__node_output(node) == FED__NONE || node->output_count > op->outputs_max)
     return FED_RAISE(FED_E_UNSUPPORTED, "node '%s' (%s) has %u outputs, supported are 1 to %u",
                      node->name, op->type, node->output_count, op->outputs_max);
   return FED_OK;
@@ -172,7 +184,9 @@ static int add_node(struct graph_builder *builder, const Onnx__NodeProto *messag
                     int32_t **edges) {
   struct fed_model *model = builder->model;
   struct fed__node *node = &model->nodes[model->node_count];
-  const char *first_output = message->n_output ? text_of(message->output[0]) : "";
+  const char *first_output = "";
+  for (size_t i = 0; i < message->n_output && !*first_output; i++)
+    first_output = text_of(message->output[i]);
   *node = (struct fed__node){
       .name = message->name && *message->name ? message->name : first_output,
       .message = message,
@@ -214,6 +228,12 @@ static void mark_needed(struct fed_model *model, char *needed) {
   }
 }
 
+int32_t fed__node_output(const struct fed__node *node) {
+  for (uint32_t i = 0; i < node->output_count; i++)
+    if (node->outputs[i] != FED__NONE) return node->outputs[i];
+  return FED__NONE;
+}
+
 static int check_opset(struct fed_model *model) {
   model->opset = 0;
   for (size_t i = 0; i < model->message->n_opset_import; i++) {
@@ -243,7 +263,7 @@ static int check_message(const Onnx__ModelProto *message) {
 static int allocate_graph(struct graph_builder *builder) {
   const Onnx__GraphProto *graph = builder->graph;
   struct fed_model *model = builder->model;
-  size_t edges = 0, values = graph->n_initializer + graph->n_input;
+  size_t edges = 0, values = graph->n_initializer + graph->n_input + builder->given_count;
   for (size_t i = 0; i < graph->n_node; i++) {
     edges += graph->node[i]->n_input + graph->node[i]->n_output;
     values += graph->node[i]->n_output;
@@ -269,21 +289,24 @@ static int allocate_graph(struct graph_builder *builder) {
 static int fill_graph(struct graph_builder *builder) {
   int32_t *edges = builder->model->edges;
   FED_TRY(add_initializers(builder));
-  FED_TRY(add_inputs(builder));
+  FED_TRY(builder->given ? add_given(builder) : add_inputs(builder));
   for (size_t i = 0; i < builder->graph->n_node; i++)
     FED_TRY(add_node(builder, builder->graph->node[i], &edges));
   FED_TRY(find_output(builder));
   char *needed = fed__zalloc(builder->model->context, builder->model->value_count, 1);
   if (!needed) return FED_E_MEMORY;
   mark_needed(builder->model, needed);
+  for (uint32_t i = 0; i < builder->model->node_count && builder->given; i++)
+    builder->model->nodes[i].needed = 1;
   fed__free(builder->model->context, needed);
   return FED_OK;
 }
 
-int fed__graph_build(struct fed_model *model) {
+int fed__graph_build(struct fed_model *model, const struct fed_tensor *given, size_t given_count) {
   FED_TRY(check_opset(model));
   FED_TRY(check_message(model->message));
-  struct graph_builder builder = {.model = model, .graph = model->message->graph};
+  struct graph_builder builder = {
+      .model = model, .graph = model->message->graph, .given = given, .given_count = given_count};
   int code = allocate_graph(&builder);
   if (code == FED_OK) code = fill_graph(&builder);
   fed__free(model->context, builder.index.slots);

@@ -1,41 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * operator.h: what an ONNX operator is to the engine: one const row of functions. A new operator
- * is one file (or a row in its family's file) under operators/ and its name in the list below.
+ * is one file (or a row in its family's file) under operators/ and its name in the family's list.
  *
- * Life of a node: `infer` gives the shapes of its outputs for a batch size (and their contents,
- * if these are known without any example); `prepare` makes kernel instances and says how much
- * memory it wants; `forward` and `backward` then run in every step and cannot fail or allocate.
+ * Life of a node: `infer` gives the types and shapes of its outputs for a batch size. If the
+ * contents of all inputs are known without any example (initializers that do not train, shapes),
+ * the node is computed once, there and then, by its own forward: so forward has to deal with every
+ * type that infer lets through. `prepare` makes kernel instances and says how much memory it wants;
+ * `forward` and `backward` then run in every step and cannot fail or allocate.
  */
 #ifndef FED_TRAIN_OPERATOR_H
 #define FED_TRAIN_OPERATOR_H
 
 #include "train/graph.h"
 #include "train/kernels/kernels.h"
+#include "train/operators/elementwise/elementwise_list.h"
+#include "train/operators/norm/norm_list.h"
+#include "train/operators/product/product_list.h"
+#include "train/operators/recurrent/recurrent_list.h"
+#include "train/operators/shape/shape_list.h"
+#include "train/operators/window/window_list.h"
 
 #define FED__OPERATOR_LIST(X)                                                                      \
-  X(add)                                                                                           \
-  X(constant)                                                                                      \
-  X(conv)                                                                                          \
-  X(div)                                                                                           \
-  X(flatten)                                                                                       \
-  X(gemm)                                                                                          \
-  X(identity)                                                                                      \
-  X(matmul)                                                                                        \
-  X(max_pool)                                                                                      \
-  X(mul)                                                                                           \
-  X(relu)                                                                                          \
-  X(reshape)                                                                                       \
-  X(sigmoid)                                                                                       \
-  X(squeeze)                                                                                       \
-  X(sub)                                                                                           \
-  X(tanh)                                                                                          \
-  X(unsqueeze)
+  FED__OPERATORS_ELEMENTWISE(X)                                                                    \
+  FED__OPERATORS_SHAPE(X)                                                                          \
+  FED__OPERATORS_WINDOW(X)                                                                         \
+  FED__OPERATORS_NORM(X)                                                                           \
+  FED__OPERATORS_PRODUCT(X)                                                                        \
+  FED__OPERATORS_RECURRENT(X)
 
-/* One input or output of a planned node. `data` and `gradient` are dense and of the plan's
- * precision (integers stay int64). For an input, backward overwrites `gradient` unless it is NULL
- * (nobody needs it). For an output, backward reads it; NULL means zero, which cannot happen to
- * the only output. */
+/* What the plan's operations look at in a step. */
+struct fed__step {
+  int training;    /* else evaluating: Dropout and BatchNormalization differ */
+  uint64_t seed;   /* of the step's random choices … */
+  uint64_t number; /* … with the step's number and the operation's */
+};
+
+/* One input or output of a planned node. `data` and `gradient` are dense; real numbers (FED_F32)
+ * are of the plan's precision, integers of all sizes are int64_t (FED_I64), truth values are one
+ * byte of 0 or 1 (FED_BOOL). Only real numbers have gradients. For an input, backward overwrites
+ * `gradient` unless it is NULL (nobody needs it). For an output, backward reads it; NULL means
+ * zero, which cannot happen to the only output. An output that is left out has data NULL and rank
+ * 0. */
 struct fed__operand {
   struct fed_shape shape;
   size_t elements;
@@ -49,9 +55,12 @@ struct fed__operand {
 /* A planned node: an operator with its operands' places. */
 struct fed__operation {
   const struct fed_context *context;
+  const struct fed_model *model;
   const struct fed__operator *op;
   const struct fed__node *node;
   const struct fed_kernel_table *kernels;
+  const struct fed__step *step;          /* valid in forward, backward and commit */
+  uint32_t number;                       /* of this operation in the plan */
   struct fed__operand *inputs, *outputs; /* an input left out has data NULL and rank 0 */
   uint32_t input_count, output_count;
   void *state;          /* op->state_size bytes, zeroed before prepare */
@@ -81,6 +90,14 @@ struct fed__operator {
   uint32_t passes;
   /* 1: output 0 is input 0 with another shape; shares its memory, nothing runs. */
   int view;
+  /* 1: draws random numbers or remembers, so it is never computed beforehand. */
+  int varies;
+  /* Bits of the inputs that are state (running statistics): never trained, changed by `commit`. */
+  uint32_t state_inputs;
+  /* 1: forward works with output 0 in the memory of input 0, and backward with input 0's gradient
+   * in that of output 0's: element by element, same shape, and no `restrict`. The planner then
+   * shares the memory where nobody else needs what was there. */
+  int in_place;
 
   size_t state_size;
   FED_MUST int (*prepare)(struct fed__operation *operation);
@@ -91,6 +108,10 @@ struct fed__operator {
   void (*forward[2])(const struct fed__operation *operation);
   void (*backward[2])(const struct fed__operation *operation);
   uint32_t backward_inputs, backward_outputs; /* bits of the data that backward reads */
+  /* After a training step that succeeded: bring state inputs up to date. By precision. */
+  void (*commit[2])(const struct fed__operation *operation);
+  /* Multiplications and additions of one forward pass, roughly; NULL: one an output element. */
+  double (*work)(const struct fed__inference *inference);
 };
 
 /* Fill forward and backward: from one text compiled for both types, or from code that only calls
@@ -108,16 +129,29 @@ FED__OPERATOR_LIST(FED__OPERATOR_DECLARE)
  * there are. */
 const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset);
 
+/* An optional input that the node leaves out. */
+static inline int fed__operand_absent(const struct fed__operation *operation, uint32_t slot) {
+  return slot >= operation->input_count || operation->node->inputs[slot] == FED__NONE;
+}
+
 /* For infer: an input (NULL if left out), … */
 const struct fed__known *fed__infer_input(const struct fed__inference *inference, uint32_t slot);
 /* … that must be real numbers, or integers known without any example, … */
 FED_MUST int fed__infer_real(const struct fed__inference *inference, uint32_t slot);
 FED_MUST int fed__infer_integers(const struct fed__inference *inference, uint32_t slot,
                                  const int64_t **values, size_t *count);
-/* … and what comes out; content NULL: computed in the step. */
+/* The same for real numbers (the file's float32). */
+FED_MUST int fed__infer_reals(const struct fed__inference *inference, uint32_t slot,
+                              const float **values, size_t *count);
+/* … and what comes out; content NULL: computed in the step, or beforehand by forward. */
 FED_MUST int fed__infer_output(const struct fed__inference *inference, uint32_t slot,
                                enum fed_dtype dtype, const struct fed_shape *shape,
                                const void *content);
+/* The output is this constant. */
+FED_MUST int fed__infer_constant(const struct fed__inference *inference, uint32_t slot,
+                                 const struct fed_tensor *tensor);
+/* The type in which operators work with values of a type: FED_F32, FED_I64 or FED_BOOL. */
+enum fed_dtype fed__dtype_for_work(enum fed_dtype dtype);
 /* Memory for a content that infer computes; belongs to the inference. NULL: out of memory. */
 void *fed__infer_content(const struct fed__inference *inference, size_t bytes);
 

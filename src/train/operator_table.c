@@ -23,7 +23,7 @@ static const char *list_operators(char *text, size_t size) {
 }
 
 const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset) {
-  char list[800];
+  char list[3000];
   const char *type = node->message->op_type ? node->message->op_type : "";
   const char *domain = node->message->domain ? node->message->domain : "";
   const int standard = !*domain || strcmp(domain, "ai.onnx") == 0;

@@ -59,7 +59,8 @@ static size_t bytes_of(const struct planner *planner, const struct fed__known *k
 }
 
 static int node_runs(const struct planner *planner, const struct fed__node *node) {
-  return node->needed && !node->op->view && !planner->plan->shapes.values[node->outputs[0]].content;
+  return node->needed && !node->op->view &&
+         !planner->plan->shapes.values[fed__node_output(node)].content;
 }
 
 static void count_work(struct planner *planner) {
@@ -148,6 +149,8 @@ static int place_given(struct planner *planner) {
     if (value->parameter != FED__NONE) {
       place->data = planner->setting->parameters[value->parameter];
       place->gradient = planner->setting->gradients[value->parameter];
+    } else if (value->local != FED__NONE) {
+      place->data = planner->setting->local_params[value->local];
     } else if (value->input != FED__NONE) {
       const struct fed__known *known = &planner->plan->shapes.values[i];
       planner->input_regions[value->input] = NO_REGION;
@@ -168,11 +171,14 @@ static void add_operations(struct planner *planner) {
   for (uint32_t i = 0; i < plan->model->node_count; i++) {
     const struct fed__node *node = &plan->model->nodes[i];
     if (!node_runs(planner, node)) continue;
-    *operation++ = (struct fed__operation){
+    *operation = (struct fed__operation){
         .context = plan->context,
+        .model = plan->model,
         .op = node->op,
         .node = node,
         .kernels = plan->kernels,
+        .step = planner->setting->step,
+        .number = (uint32_t)(operation - plan->operations),
         .inputs = operand,
         .outputs = operand + node->input_count,
         .input_count = node->input_count,
@@ -186,6 +192,7 @@ static void add_operations(struct planner *planner) {
       *operand = (struct fed__operand){
           .shape = known->shape, .elements = known->elements, .dtype = known->dtype};
     }
+    operation++;
   }
 }
 
@@ -193,14 +200,16 @@ static void add_operations(struct planner *planner) {
 static void find_gradients(struct planner *planner, char *depends) {
   const struct fed__plan *plan = planner->plan;
   for (uint32_t i = 0; i < plan->model->value_count; i++)
-    depends[i] = plan->model->values[i].parameter != FED__NONE;
+    depends[i] = plan->model->values[i].parameter != FED__NONE &&
+                 (size_t)plan->model->values[i].parameter < plan->model->trained_count;
   for (uint32_t i = 0; i < plan->operation_count; i++) {
     const struct fed__node *node = plan->operations[i].node;
     int any = 0;
     for (uint32_t j = 0; j < node->input_count; j++)
       any |= node->inputs[j] != FED__NONE && depends[planner->places[node->inputs[j]].root];
     for (uint32_t j = 0; j < node->output_count && node->op->backward[0]; j++)
-      if (node->outputs[j] != FED__NONE) depends[node->outputs[j]] = (char)any;
+      if (node->outputs[j] != FED__NONE && plan->shapes.values[node->outputs[j]].dtype == FED_F32)
+        depends[node->outputs[j]] = (char)any;
   }
   struct place *output = root_of(planner, plan->model->output);
   output->has_gradient = depends[output->root];

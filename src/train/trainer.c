@@ -30,7 +30,11 @@ struct fed_trainer {
   void *block; /* parameters, gradients, states: `count` numbers each, tensors on 64 bytes */
   size_t block_bytes, count, state_count;
   void *arrays[2 + FED__OPTIMIZER_STATES_MAX];
+  size_t trained_count;           /* numbers that the optimiser updates; statistics follow */
   void **parameters, **gradients; /* by parameter */
+  void *local_block;              /* statistics that do not travel */
+  void **local_params;
+  struct fed__step now;
 
   struct fed_batch batch;
   void *batch_block;
@@ -55,13 +59,15 @@ void fed_train_options_init(struct fed_train_options *options) {
       .beta2 = 0.999,
       .epsilon = 1e-8,
       .schedule_factor = 1,
+      .rho = 0.99,
+      .huber_delta = 1,
   };
 }
 
 static size_t round_up(size_t size) { return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 static size_t real_size(const struct fed_trainer *trainer) {
-  return trainer->options.precision == FED_PRECISION_F32 ? sizeof(float) : sizeof(double);
+  return trainer->kernels->precision == FED_PRECISION_F32 ? sizeof(float) : sizeof(double);
 }
 
 static void *align(void *pointer) { return (void *)round_up((uintptr_t)pointer); }
@@ -73,6 +79,9 @@ static int allocate_parameters(struct fed_trainer *trainer) {
   for (size_t i = 0; i < params->count; i++)
     array_bytes += round_up(fed_tensor_elements(&params->tensors[i]) * unit);
   trainer->count = array_bytes / unit;
+  trainer->trained_count = 0;
+  for (size_t i = 0; i < trainer->model->trained_count; i++)
+    trainer->trained_count += round_up(fed_tensor_elements(&params->tensors[i]) * unit) / unit;
   trainer->state_count = trainer->optimizer->state_count(&trainer->options);
   trainer->block_bytes = (2 + trainer->state_count) * array_bytes;
   trainer->block = fed__zalloc(trainer->context, trainer->block_bytes + ALIGNMENT, 1);
@@ -88,6 +97,21 @@ static int allocate_parameters(struct fed_trainer *trainer) {
     offset += round_up(fed_tensor_elements(&params->tensors[i]) * unit);
   }
   return FED_OK;
+}
+
+static int allocate_local(struct fed_trainer *trainer) {
+  const struct fed_params *local = &trainer->model->local_params;
+  const size_t unit = real_size(trainer);
+  trainer->local_block =
+      fed__zalloc(trainer->context, fed_params_elements(local) + ALIGNMENT, unit);
+  trainer->local_params = fed__zalloc(trainer->context, local->count + 1, sizeof(void *));
+  if (!trainer->local_block || !trainer->local_params) return FED_E_MEMORY;
+  char *at = align(trainer->local_block);
+  for (size_t i = 0; i < local->count; i++) {
+    trainer->local_params[i] = at;
+    at += fed_tensor_elements(&local->tensors[i]) * unit;
+  }
+  return fed_trainer_set_local_params(trainer, local);
 }
 
 static int size_batch_tensor(const struct fed_trainer *trainer, const struct fed_tensor *example,
@@ -136,6 +160,8 @@ static int make_plan(struct fed_trainer *trainer, size_t batch_size, struct fed_
       .kernels = trainer->kernels,
       .parameters = trainer->parameters,
       .gradients = trainer->gradients,
+      .local_params = trainer->local_params,
+      .step = &trainer->now,
       .batch = &trainer->batch,
       .arena = full ? full->arena : NULL,
       .arena_bytes = full ? full->arena_bytes : 0,
@@ -170,6 +196,7 @@ static int set_up(struct fed_trainer *trainer) {
   FED_TRY(fed__schedule_check(options));
   FED_TRY(fed__kernels_choose(options->kernels, options->precision, &trainer->kernels));
   FED_TRY(allocate_parameters(trainer));
+  FED_TRY(allocate_local(trainer));
   FED_TRY(allocate_batch(trainer));
   trainer->batch.count = options->batch_size;
   FED_TRY(make_plan(trainer, options->batch_size, &trainer->plans[0]));
@@ -203,6 +230,8 @@ void fed_trainer_free(struct fed_trainer *trainer) {
   fed__free(trainer->context, trainer->batch_block);
   fed__free(trainer->context, trainer->parameters);
   fed__free(trainer->context, trainer->gradients);
+  fed__free(trainer->context, trainer->local_params);
+  fed__free(trainer->context, trainer->local_block);
   fed__free(trainer->context, trainer->block);
   fed__free(trainer->context, trainer);
 }
@@ -218,31 +247,54 @@ const char *fed_trainer_kernels(const struct fed_trainer *trainer) {
   return trainer->kernels->name;
 }
 
+/* Between a set of float32 and arrays of the trainer's precision. */
+static void put_values(const struct fed_trainer *trainer, const struct fed_params *from,
+                       void *const *to) {
+  for (size_t i = 0; i < from->count; i++) {
+    const float *values = from->tensors[i].data;
+    const size_t elements = fed_tensor_elements(&from->tensors[i]);
+    if (trainer->kernels->precision == FED_PRECISION_F32)
+      memcpy(to[i], values, elements * sizeof *values);
+    else
+      for (size_t j = 0; j < elements; j++) ((double *)to[i])[j] = (double)values[j];
+  }
+}
+
+static void get_values(const struct fed_trainer *trainer, void *const *from,
+                       struct fed_params *to) {
+  for (size_t i = 0; i < to->count; i++) {
+    float *values = to->tensors[i].data;
+    const size_t elements = fed_tensor_elements(&to->tensors[i]);
+    if (trainer->kernels->precision == FED_PRECISION_F32)
+      memcpy(values, from[i], elements * sizeof *values);
+    else
+      for (size_t j = 0; j < elements; j++) values[j] = (float)((double *)from[i])[j];
+  }
+}
+
 int fed_trainer_reset(struct fed_trainer *trainer, const struct fed_params *params) {
   FED_TRY(fed_params_match(&trainer->model->params, params));
   memset(align(trainer->block), 0, trainer->block_bytes);
   trainer->step = 0;
-  for (size_t i = 0; i < params->count; i++) {
-    const float *from = params->tensors[i].data;
-    const size_t elements = fed_tensor_elements(&params->tensors[i]);
-    if (trainer->options.precision == FED_PRECISION_F32)
-      memcpy(trainer->parameters[i], from, elements * sizeof *from);
-    else
-      for (size_t j = 0; j < elements; j++) ((double *)trainer->parameters[i])[j] = (double)from[j];
-  }
+  put_values(trainer, params, trainer->parameters);
   return FED_OK;
 }
 
 int fed_trainer_params(const struct fed_trainer *trainer, struct fed_params *params) {
   FED_TRY(fed_params_match(&trainer->model->params, params));
-  for (size_t i = 0; i < params->count; i++) {
-    float *to = params->tensors[i].data;
-    const size_t elements = fed_tensor_elements(&params->tensors[i]);
-    if (trainer->options.precision == FED_PRECISION_F32)
-      memcpy(to, trainer->parameters[i], elements * sizeof *to);
-    else
-      for (size_t j = 0; j < elements; j++) to[j] = (float)((double *)trainer->parameters[i])[j];
-  }
+  get_values(trainer, trainer->parameters, params);
+  return FED_OK;
+}
+
+int fed_trainer_local_params(const struct fed_trainer *trainer, struct fed_params *params) {
+  FED_TRY(fed_params_match(&trainer->model->local_params, params));
+  get_values(trainer, trainer->local_params, params);
+  return FED_OK;
+}
+
+int fed_trainer_set_local_params(struct fed_trainer *trainer, const struct fed_params *params) {
+  FED_TRY(fed_params_match(&trainer->model->local_params, params));
+  put_values(trainer, params, trainer->local_params);
   return FED_OK;
 }
 
@@ -267,8 +319,9 @@ static int run(struct fed_trainer *trainer, int learn, struct fed_metrics *metri
       .metrics = &found,
   };
   FED_TRY(trainer->loss->check(&call));
+  trainer->now = (struct fed__step){learn, trainer->options.seed, trainer->step};
   fed__plan_forward(plan);
-  trainer->loss->run[trainer->options.precision](&call);
+  trainer->loss->run[trainer->kernels->precision](&call);
   if (!isfinite(found.loss_sum))
     return FED_RAISE(FED_E_NOT_FINITE, "the loss is not a finite number: look for such numbers in "
                                        "the examples, or lower the learning rate");
@@ -283,7 +336,7 @@ static int clip(const struct fed_trainer *trainer, double *scale) {
   *scale = 1;
   if (trainer->options.clip_norm == 0) return FED_OK;
   const double norm =
-      fed__gradient_norm(trainer->options.precision, trainer->arrays[1], trainer->count);
+      fed__gradient_norm(trainer->kernels->precision, trainer->arrays[1], trainer->trained_count);
   if (!isfinite(norm))
     return FED_RAISE(FED_E_NOT_FINITE, "the gradient is not finite: lower the learning rate");
   if (norm > trainer->options.clip_norm) *scale = trainer->options.clip_norm / norm;
@@ -300,12 +353,13 @@ int fed_train_step(struct fed_trainer *trainer, struct fed_metrics *metrics) {
       .parameters = trainer->arrays[0],
       .gradients = trainer->arrays[1],
       .states = {trainer->arrays[2], trainer->arrays[3]},
-      .count = trainer->count,
+      .count = trainer->trained_count,
       .learning_rate = fed__schedule_rate(&trainer->options, trainer->step),
       .gradient_scale = scale,
       .step = ++trainer->step,
   };
-  trainer->optimizer->update[trainer->options.precision](&update);
+  trainer->optimizer->update[trainer->kernels->precision](&update);
+  fed__plan_commit(trainer->last_plan);
   *metrics = found;
   return FED_OK;
 }

@@ -54,6 +54,14 @@ void fed__plan_backward(const struct fed__plan *plan) {
   }
 }
 
+void fed__plan_commit(const struct fed__plan *plan) {
+  for (uint32_t i = 0; i < plan->operation_count; i++) {
+    const struct fed__operation *operation = &plan->operations[i];
+    if (operation->op->commit[plan->kernels->precision])
+      operation->op->commit[plan->kernels->precision](operation);
+  }
+}
+
 void fed__plan_free(struct fed__plan *plan) {
   if (!plan) return;
   const struct fed_context *context = plan->context;

@@ -16,6 +16,8 @@ struct fed__plan_setting {
   const struct fed_kernel_table *kernels;
   void *const *parameters; /* by parameter, of the table's precision */
   void *const *gradients;
+  void *const *local_params;
+  const struct fed__step *step;  /* the trainer's, which changes from step to step */
   const struct fed_batch *batch; /* where the examples will be */
   void *arena;                   /* memory that plans may take turns in; NULL: none yet */
   size_t arena_bytes;
@@ -49,5 +51,7 @@ void fed__plan_free(struct fed__plan *plan);
 void fed__plan_forward(const struct fed__plan *plan);
 /* From output.gradient to the parameters' gradients. */
 void fed__plan_backward(const struct fed__plan *plan);
+/* After a training step that succeeded: statistics take the batch's in. */
+void fed__plan_commit(const struct fed__plan *plan);
 
 #endif

@@ -14,7 +14,7 @@ int main(void) {
   fed_context_init(&context);
   fed_buffer_init(&buffer, &context, 64);
   if (fed_buffer_print(&buffer, "%s", "not a model") != FED_OK) return 1;
-  int code = fed_model_load(&context, fed_buffer_slice(&buffer), &model);
+  int code = fed_model_load(&context, fed_buffer_slice(&buffer), NULL, &model);
   fed_buffer_clear(&buffer);
   printf("%s: %s\n", fed_error_name(code), fed_error_last()->message);
   return fed_error_class(code) == FED_CLASS_INPUT ? 0 : 1;

@@ -29,7 +29,7 @@ static int open_model(void **state) {
   fed_buffer_init(&opened.exported, &opened.context, 1 << 20);
   *state = &opened;
   return fed__file_read(FED_TESTS "/vectors/onnx/cnn/model.onnx", &opened.file) ||
-         fed_model_load(&opened.context, fed_buffer_slice(&opened.file), &opened.model);
+         fed_model_load(&opened.context, fed_buffer_slice(&opened.file), NULL, &opened.model);
 }
 
 static int close_model(void **state) {
@@ -50,8 +50,8 @@ static void check_round_trip(struct export_state *opened, const struct fed_param
   struct fed_model *again;
   opened->exported.size = 0;
   assert_int_equal(fed_model_export(opened->model, params, &opened->exported), FED_OK);
-  assert_int_equal(fed_model_load(&opened->context, fed_buffer_slice(&opened->exported), &again),
-                   FED_OK);
+  assert_int_equal(
+      fed_model_load(&opened->context, fed_buffer_slice(&opened->exported), NULL, &again), FED_OK);
   check_equal(params, fed_model_params(again));
   fed_model_free(again);
 }

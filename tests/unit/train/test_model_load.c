@@ -34,7 +34,7 @@ static void use_if_valid(const struct fed_context *context, struct fed_slice fil
   struct fed_trainer *trainer;
   struct fed_train_options options;
   struct fed_metrics metrics = {0};
-  if (fed_model_load(context, file, &model) != FED_OK) {
+  if (fed_model_load(context, file, NULL, &model) != FED_OK) {
     assert_null(model);
     assert_true(fed_error_last()->message[0] != '\0');
     return;
@@ -102,7 +102,7 @@ static void end_graph(struct graph_writer *writer) {
 
 static void check_refused(struct graph_writer *writer, int code, const char *part) {
   struct fed_model *model;
-  const int found = fed_model_load(&writer->context, writer_finish(writer), &model);
+  const int found = fed_model_load(&writer->context, writer_finish(writer), NULL, &model);
   if (found != code || !strstr(fed_error_last()->message, part))
     fail_msg("expected %s with \"%s\", found %s: %s", fed_error_name(code), part,
              fed_error_name(found), fed_error_last()->message);
@@ -116,7 +116,7 @@ static void test_sound(void **state) {
   struct fed_model *model;
   begin_graph(&writer);
   end_graph(&writer);
-  must(fed_model_load(&writer.context, writer_finish(&writer), &model));
+  must(fed_model_load(&writer.context, writer_finish(&writer), NULL, &model));
   assert_int_equal(fed_model_params(model)->count, 1);
   assert_string_equal(fed_model_params(model)->tensors[0].name, "w");
   assert_int_equal(fed_model_inputs(model)->inputs[0].shape.rank, 1);
@@ -143,7 +143,7 @@ static void test_opsets(void **state) {
     begin_graph(&writer);
     end_graph(&writer);
     writer.opset = opset;
-    const int code = fed_model_load(&writer.context, writer_finish(&writer), &model);
+    const int code = fed_model_load(&writer.context, writer_finish(&writer), NULL, &model);
     assert_int_equal(code, opset < 13 || opset > 23 ? FED_E_UNSUPPORTED : FED_OK);
     fed_model_free(model);
     writer_clear(&writer);
@@ -371,12 +371,12 @@ static void test_typed_arrays(void **state) {
   writer_node(&writer, "Reshape", "x,shape", "flat");
   writer_node(&writer, "MatMul", "flat,w", "y");
   writer_output(&writer, "y");
-  must(fed_model_load(&writer.context, writer_finish(&writer), &model));
+  must(fed_model_load(&writer.context, writer_finish(&writer), NULL, &model));
   assert_int_equal(fed_model_params(model)->count, 1);
   assert_memory_equal(fed_params_floats(fed_model_params(model)), values, sizeof values);
   writer.file.size = 0;
   must(fed_model_export(model, fed_model_params(model), &writer.file));
-  must(fed_model_load(&writer.context, fed_buffer_slice(&writer.file), &again));
+  must(fed_model_load(&writer.context, fed_buffer_slice(&writer.file), NULL, &again));
   assert_memory_equal(fed_params_floats(fed_model_params(again)), values, sizeof values);
   fed_model_free(again);
   fed_model_free(model);
@@ -404,7 +404,7 @@ static void test_trainable_rule(void **state) {
   writer_node(&writer, "Add", "list,scaled", "y");
   writer_node(&writer, "Add", "y,unread", "aside");
   writer_output(&writer, "y");
-  must(fed_model_load(&writer.context, writer_finish(&writer), &model));
+  must(fed_model_load(&writer.context, writer_finish(&writer), NULL, &model));
   const struct fed_params *params = fed_model_params(model);
   assert_int_equal(params->count, 3);
   for (size_t i = 0; i < 3; i++) assert_string_equal(params->tensors[i].name, expected[i]);
@@ -428,7 +428,8 @@ static void test_deep_nesting(void **state) {
     fed_buffer_init(&outer, &context, 1 << 20);
   }
   put_part(&outer, 7, &inner);
-  assert_int_equal(fed_model_load(&context, fed_buffer_slice(&outer), &model), FED_E_TOO_LARGE);
+  assert_int_equal(fed_model_load(&context, fed_buffer_slice(&outer), NULL, &model),
+                   FED_E_TOO_LARGE);
   fed_buffer_clear(&outer);
 }
 
@@ -436,7 +437,7 @@ static void check_bytes(const void *bytes, size_t size, int code) {
   struct fed_context context;
   struct fed_model *model;
   fed_context_init(&context);
-  assert_int_equal(fed_model_load(&context, fed_slice_of(bytes, size), &model), code);
+  assert_int_equal(fed_model_load(&context, fed_slice_of(bytes, size), NULL, &model), code);
   assert_null(model);
 }
 

@@ -66,7 +66,8 @@ static void open_vector(struct vector *vector, const char *folder) {
   assert_int_equal(fed__file_read(path, &vector->onnx), FED_OK);
   read_params(vector, folder, "data.safetensors", &vector->data);
   read_params(vector, folder, "expect.safetensors", &vector->expect);
-  if (fed_model_load(&vector->context, fed_buffer_slice(&vector->onnx), &vector->model) != FED_OK)
+  if (fed_model_load(&vector->context, fed_buffer_slice(&vector->onnx), NULL, &vector->model) !=
+      FED_OK)
     fail_msg("%s: %s", folder, fed_error_last()->message);
 }
 

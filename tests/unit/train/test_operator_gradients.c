@@ -64,7 +64,7 @@ static struct fed_trainer *make_trainer(struct graph_writer *writer,
   writer_node(writer, "Reshape", "y,row", "flat");
   writer_node(writer, "Add", "flat,x", "logits");
   writer_output(writer, "logits");
-  must(fed_model_load(&writer->context, writer_finish(writer), model));
+  must(fed_model_load(&writer->context, writer_finish(writer), NULL, model));
   fed_train_options_init(&options);
   options.precision = FED_PRECISION_F64;
   options.kernels = FED_KERNELS_REFERENCE;

@@ -27,7 +27,7 @@ static void check_output(struct graph_writer *writer, const struct fed_shape *sh
   struct fed_metrics metrics = {0};
   struct fed_shape found;
   writer_output(writer, "y");
-  must(fed_model_load(&writer->context, writer_finish(writer), &model));
+  must(fed_model_load(&writer->context, writer_finish(writer), NULL, &model));
   fed_train_options_init(&options);
   options.batch_size = 1;
   options.kernels = FED_KERNELS_REFERENCE;

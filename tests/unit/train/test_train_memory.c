@@ -93,7 +93,7 @@ static int use_model(const struct fed_context *context, struct fed_slice file,
   options.precision = precision;
   options.optimizer = FED_OPTIMIZER_ADAM;
   options.kernels = FED_KERNELS_REFERENCE;
-  int code = fed_model_load(context, file, &model);
+  int code = fed_model_load(context, file, NULL, &model);
   if (code == FED_OK) code = fed_trainer_new(context, model, &options, &trainer);
   if (code == FED_OK) code = use_trainer(trainer, model, &out);
   fed_trainer_free(trainer);
@@ -139,7 +139,7 @@ static void test_step_allocates_nothing(void **state) {
   context.alloc = &alloc.base;
   fed_buffer_init(&file, &context, 1 << 20);
   assert_int_equal(fed__file_read(FED_TESTS "/vectors/onnx/cnn/model.onnx", &file), FED_OK);
-  assert_int_equal(fed_model_load(&context, fed_buffer_slice(&file), &model), FED_OK);
+  assert_int_equal(fed_model_load(&context, fed_buffer_slice(&file), NULL, &model), FED_OK);
   fed_train_options_init(&options);
   assert_int_equal(fed_trainer_new(&context, model, &options, &trainer), FED_OK);
   const size_t before = alloc.count;

@@ -68,7 +68,7 @@ static int open_state(void **state) {
   writer_node(&opened.writer, "Tanh", "h", "t");
   writer_node(&opened.writer, "Gemm", "t,w2", "y");
   writer_output(&opened.writer, "y");
-  must(fed_model_load(&opened.writer.context, writer_finish(&opened.writer), &opened.model));
+  must(fed_model_load(&opened.writer.context, writer_finish(&opened.writer), NULL, &opened.model));
   opened.examples.base = (struct fed_examples){.gather = gather_rows, .count = ROWS};
   opened.examples.base.spec = *fed_model_inputs(opened.model);
   fed_train_options_init(&opened.options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * op_relu.c: activations whose derivative follows from their own output: Relu, Sigmoid, Tanh.
+ * op_activation.c: activations whose derivative follows from their own output: Relu, Sigmoid, Tanh.
  */
 #ifndef REAL
 #include "base/raise.h"
@@ -13,7 +13,7 @@ static int infer_same(const struct fed__inference *inference) {
   return fed__infer_output(inference, 0, FED_F32, &fed__infer_input(inference, 0)->shape, NULL);
 }
 
-#define FED__TEMPLATE "train/operators/op_relu.c"
+#define FED__TEMPLATE "train/operators/elementwise/op_activation.c"
 #include "train/typed.h"
 
 #define ACTIVATION_ROW(name, onnx_type)                                                            \

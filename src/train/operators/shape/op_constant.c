@@ -18,7 +18,7 @@ static int infer_constant(const struct fed__inference *inference) {
   struct fed_tensor tensor;
   if ((attribute = fed__attribute_find(node, "value")) && attribute->t) {
     FED_TRY(fed__onnx_tensor(attribute->t, node->name, &tensor));
-    return fed__infer_output(inference, 0, tensor.dtype, &tensor.shape, tensor.data);
+    return fed__infer_constant(inference, 0, &tensor);
   }
   if ((attribute = fed__attribute_find(node, "value_int")))
     return infer_list(inference, FED_I64, 0, 0, &attribute->i);

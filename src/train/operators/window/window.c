@@ -2,7 +2,7 @@
  *
  * window.c: the attributes kernel_shape, strides, dilations, pads, auto_pad and ceil_mode.
  */
-#include "train/operators/window.h"
+#include "train/operators/window/window.h"
 #include "base/raise.h"
 
 #define EXTENT_MAX (INT64_C(1) << 31) /* products and sums of two stay far inside int64 */

@@ -104,7 +104,7 @@ static void gemm_backward_b(const struct fed__operation *operation) {
   }
 }
 
-#define FED__TEMPLATE "train/operators/op_gemm.c"
+#define FED__TEMPLATE "train/operators/product/op_gemm.c"
 #include "train/typed.h"
 
 static int trains_gemm(uint32_t slot, const struct fed_shape *shape) {

@@ -6,7 +6,7 @@
  */
 #include "base/raise.h"
 #include "train/operator.h"
-#include "train/operators/window.h"
+#include "train/operators/window/window.h"
 
 struct conv_state {
   struct fed_kernel_instance *instance;

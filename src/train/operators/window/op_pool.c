@@ -5,7 +5,7 @@
  */
 #include "base/raise.h"
 #include "train/operator.h"
-#include "train/operators/window.h"
+#include "train/operators/window/window.h"
 
 struct pool_state {
   struct fed_kernel_instance *instance;

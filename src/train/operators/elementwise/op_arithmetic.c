@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * op_elementwise.c: Add, Sub, Mul, Div of two values broadcast together. Neighbouring dimensions
+ * op_arithmetic.c: Add, Sub, Mul, Div of two values broadcast together. Neighbouring dimensions
  * that both operands walk in the same way are merged first, so that the inner loop is long.
  */
 #ifndef REAL
@@ -77,7 +77,7 @@ static void next_row(const struct broadcast_state *state, struct walk *walk) {
   }
 }
 
-#define FED__TEMPLATE "train/operators/op_elementwise.c"
+#define FED__TEMPLATE "train/operators/elementwise/op_arithmetic.c"
 #include "train/typed.h"
 
 /* A bias or scale trains; a lone number is a constant of the formula. */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * product_list.h: matrix products and attention.
+ */
+#ifndef FED_TRAIN_PRODUCT_LIST_H
+#define FED_TRAIN_PRODUCT_LIST_H
+
+#define FED__OPERATORS_PRODUCT(X)                                                                  \
+  X(gemm)                                                                                          \
+  X(matmul)
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * window_list.h: convolution and pooling.
+ */
+#ifndef FED_TRAIN_WINDOW_LIST_H
+#define FED_TRAIN_WINDOW_LIST_H
+
+#define FED__OPERATORS_WINDOW(X)                                                                   \
+  X(conv)                                                                                          \
+  X(max_pool)
+
+#endif
