@@ -3,7 +3,7 @@
  * store.h: what a server must never forget, as an interface that stores implement (SQLite and
  * files now; a database server and an object store later). Three kinds of things:
  *
- *   objects   immutable bytes named by their SHA-256: plans, graphs, model versions
+ *   objects   immutable bytes named by their SHA-256: plans, graphs, approvals, model versions
  *   records   clients, tokens, jobs, rounds: small rows, changed in transactions
  *   events    an append-only log of everything that happened, numbered from 1 without gaps
  *
@@ -51,8 +51,10 @@ struct fed__job_record {
   enum fed__job_state state;
   char reason[256];
   struct fed__digest plan, graph;
-  struct fed__digest parameters; /* the newest model version */
-  uint64_t version;              /* rounds committed; 0: the start parameters */
+  struct fed__digest approval;        /* the Approval that it was submitted with */
+  char signer[FED__STORE_NAME_BYTES]; /* whose; empty: from a fed that knew no approvals */
+  struct fed__digest parameters;      /* the newest model version */
+  uint64_t version;                   /* rounds committed; 0: the start parameters */
   int64_t created_ms, finished_ms;
 };
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define APPLICATION_ID 0x66656473 /* "feds": SQLite's mark of whose file this is */
 
 static const char schema[] =
@@ -27,7 +27,8 @@ static const char schema[] =
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE job (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
     " reason TEXT NOT NULL, plan BLOB NOT NULL, graph BLOB NOT NULL, parameters BLOB NOT NULL,"
-    " version INTEGER NOT NULL, created_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL) STRICT;"
+    " version INTEGER NOT NULL, created_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
+    " approval BLOB NOT NULL, signer TEXT NOT NULL) STRICT;"
     "CREATE TABLE round (job TEXT NOT NULL REFERENCES job (id), round INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, state TEXT NOT NULL, parameters BLOB NOT NULL,"
     " started_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL, cohort TEXT,"
@@ -36,6 +37,12 @@ static const char schema[] =
     "CREATE TABLE event (number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, job TEXT,"
     " type TEXT NOT NULL, body TEXT NOT NULL CHECK (json_valid(body))) STRICT;"
     "CREATE INDEX event_of_job ON event (job, number);";
+
+/* From version 1, which knew no signed jobs: its jobs have no signer, and a hash of no object. */
+static const char upgrade[] =
+    "ALTER TABLE job ADD COLUMN approval BLOB NOT NULL"
+    " DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';"
+    "ALTER TABLE job ADD COLUMN signer TEXT NOT NULL DEFAULT '';";
 
 /* --- errors --- */
 
@@ -148,6 +155,13 @@ static int use_write_ahead_log(struct fed__database *database) {
                    database->path, mode);
 }
 
+static int set_version(struct fed__database *database) {
+  char sql[96];
+  sqlite3_snprintf(sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   APPLICATION_ID, SCHEMA_VERSION);
+  return execute(database, sql, "cannot set the version");
+}
+
 /* Inside a transaction, so that of two programs that open a new store only one makes the tables. */
 static int make_tables(struct fed__database *database) {
   int64_t version = 0, application = 0;
@@ -159,14 +173,15 @@ static int make_tables(struct fed__database *database) {
                      "by a newer fed; upgrade this one",
                      database->path, (long long)version, SCHEMA_VERSION);
   if (version == SCHEMA_VERSION && application == APPLICATION_ID) return FED_OK;
+  if (version == 1 && application == APPLICATION_ID) {
+    FED_TRY(execute(database, upgrade, "cannot upgrade the tables"));
+    return set_version(database);
+  }
   if (version != 0 || application != 0)
     return FED_RAISE(FED_E_INPUT, "'%s' is a database, but not one of fed; choose another folder",
                      database->path);
   FED_TRY(execute(database, schema, "cannot make the tables"));
-  char sql[96];
-  sqlite3_snprintf(sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                   APPLICATION_ID, SCHEMA_VERSION);
-  return execute(database, sql, "cannot set the version");
+  return set_version(database);
 }
 
 static int set_up(struct fed__database *database) {

@@ -6,7 +6,8 @@
 #include "store/sqlite_parts.h"
 
 #define JOB_COLUMNS                                                                                \
-  "id, name, state, reason, plan, graph, parameters, version, created_ms, finished_ms"
+  "id, name, state, reason, plan, graph, parameters, version, created_ms, finished_ms, approval, " \
+  "signer"
 #define ROUND_COLUMNS "job, round, attempt, state, parameters, started_ms, finished_ms"
 
 static const char *const job_words[] = {[FED__JOB_RUNNING] = "running",
@@ -25,11 +26,12 @@ static const char *const round_words[] = {[FED__ROUND_OPEN] = "open",
 static int put_job(struct fed__database *database, const struct fed__job_record *record) {
   /* Not INSERT OR REPLACE: that would delete the row that rounds refer to. */
   static const char sql[] =
-      "INSERT INTO job (" JOB_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "INSERT INTO job (" JOB_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (id) DO UPDATE SET name = excluded.name, state = excluded.state,"
       " reason = excluded.reason, plan = excluded.plan, graph = excluded.graph,"
       " parameters = excluded.parameters, version = excluded.version,"
-      " created_ms = excluded.created_ms, finished_ms = excluded.finished_ms";
+      " created_ms = excluded.created_ms, finished_ms = excluded.finished_ms,"
+      " approval = excluded.approval, signer = excluded.signer";
   struct fed__query query = fed__query_start(database, sql);
   fed__query_give_text(&query, record->id);
   fed__query_give_text(&query, record->name);
@@ -41,6 +43,8 @@ static int put_job(struct fed__database *database, const struct fed__job_record 
   fed__query_give_count(&query, record->version);
   fed__query_give_integer(&query, record->created_ms);
   fed__query_give_integer(&query, record->finished_ms);
+  fed__query_give_digest(&query, &record->approval);
+  fed__query_give_text(&query, record->signer);
   return fed__query_run(&query);
 }
 
@@ -56,6 +60,8 @@ static void take_job(struct fed__query *query, struct fed__job_record *record) {
   record->version = (uint64_t)fed__query_take_integer(query);
   record->created_ms = fed__query_take_integer(query);
   record->finished_ms = fed__query_take_integer(query);
+  fed__query_take_digest(query, &record->approval);
+  fed__query_take_text(query, record->signer, sizeof record->signer);
 }
 
 static int find_job(struct fed__database *database, const char *id,

@@ -101,6 +101,8 @@ static inline struct fed__job_record some_job(const char *id, int64_t created_ms
                                    .reason = "the operator said so",
                                    .plan = digest_of(1),
                                    .graph = digest_of(2),
+                                   .approval = digest_of(5),
+                                   .signer = "Maria.L",
                                    .parameters = digest_of(3),
                                    .version = INT64_MAX,
                                    .created_ms = created_ms,

@@ -160,6 +160,8 @@ static void jobs_come_back_whole_oldest_first(void **state) {
   assert_memory_equal(&found, &late, sizeof late);
   changed.version = 3;
   changed.state = FED__JOB_FAILED;
+  changed.approval = digest_of(6);
+  memset(changed.signer, 's', 64);
   assert_int_equal(store->ops->job_put(store, &changed), FED_OK);
   assert_int_equal(store->ops->job_find(store, "a-late", &found), FED_OK);
   assert_memory_equal(&found, &changed, sizeof changed);

@@ -112,8 +112,8 @@ static void a_folder_that_everybody_may_write_is_refused(void **state) {
 static void a_newer_schema_is_refused(void **state) {
   (void)state;
   make_and_close();
-  change_database("PRAGMA user_version = 2");
-  assert_refused(FED_E_VERSION, "version 2");
+  change_database("PRAGMA user_version = 3");
+  assert_refused(FED_E_VERSION, "version 3");
 }
 
 static void somebody_elses_database_is_refused(void **state) {
