@@ -42,8 +42,9 @@ static void check_json(const struct fed_context *context, const struct fed__poli
 
 static void check_answers(const struct fed__policy *policy, const struct fed__job *job) {
   static const char plan[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  static const struct fed__identity signer = {.name = "maria", .role = FED__ROLE_OPERATOR};
   for (uint32_t hour = 0; hour < 24; hour++) {
-    const int code = fed__policy_allows(policy, job, plan, hour);
+    const int code = fed__policy_allows(policy, job, plan, &signer, hour);
     HOLDS(code == FED_OK || code == FED_E_DENIED);
   }
 }

@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <sodium.h>
 
 #define PEM_SIZE_MAX 4096
 
@@ -25,6 +26,10 @@ int fed__key_public(const struct fed__key *key, struct fed__public_key *public_k
   const int ok = EVP_PKEY_get_raw_public_key(opened, public_key->bytes, &size);
   EVP_PKEY_free(opened);
   return ok ? FED_OK : FED__RAISE_OPENSSL(FED_E_CRYPTO, "cannot derive the public key");
+}
+
+void fed__public_key_encode(const struct fed__public_key *key, char hex[FED__PUBLIC_KEY_HEX_SIZE]) {
+  sodium_bin2hex(hex, FED__PUBLIC_KEY_HEX_SIZE, key->bytes, sizeof key->bytes);
 }
 
 int fed__key_encode(const struct fed__key *key, struct fed_buffer *pem) {

@@ -27,6 +27,11 @@ void fed__key_clear(struct fed__key *key);
 
 FED_MUST int fed__key_public(const struct fed__key *key, struct fed__public_key *public_key);
 
+#define FED__PUBLIC_KEY_HEX_SIZE 65 /* 64 hexadecimal digits and the zero */
+
+/* 64 lower-case hexadecimal digits, as RFC 8032 writes public keys. */
+void fed__public_key_encode(const struct fed__public_key *key, char hex[FED__PUBLIC_KEY_HEX_SIZE]);
+
 /* Append PKCS#8 in PEM, not encrypted: for a private file. Free `pem` with
  * fed__secret_buffer_clear. */
 FED_MUST int fed__key_encode(const struct fed__key *key, struct fed_buffer *pem);

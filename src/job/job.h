@@ -8,6 +8,7 @@
 #ifndef FED_JOB_H
 #define FED_JOB_H
 
+#include "crypto/certificate.h"
 #include "data/dataset.h"
 #include "fed/train.h"
 
@@ -113,6 +114,10 @@ struct fed__policy {
   size_t job_count;
   char **plans; /* if any: only plans with these SHA-256 hashes may run */
   size_t plan_count;
+  char **signers; /* if any: only jobs signed by these operators; '*' as in jobs */
+  size_t signer_count;
+  char **signer_keys; /* if any: only jobs signed with these keys, 64 hex digits each */
+  size_t signer_key_count;
   struct fed__policy_dataset *datasets;
   size_t dataset_count;
   struct fed__policy_trainer *trainers;
@@ -137,8 +142,9 @@ FED_MUST int fed__policy_explain(const struct fed_context *context,
                                  struct fed_buffer *out);
 
 /* FED_E_DENIED with the reason if the owner's policy forbids the job, else FED_OK. `plan` is the
- * job file's SHA-256 in hex; `hour` the local hour. Pure. */
+ * job file's SHA-256 in hex; `signer` who signed it, verified; `hour` the local hour. Pure. */
 FED_MUST int fed__policy_allows(const struct fed__policy *policy, const struct fed__job *job,
-                                const char *plan, uint32_t hour);
+                                const char *plan, const struct fed__identity *signer,
+                                uint32_t hour);
 
 #endif

@@ -6,15 +6,15 @@
 #include "job/job.h"
 #include "job/settings.h"
 
-static int check_plans(const struct fed__policy *policy, const struct fed__yaml *yaml) {
+/* Texts of 64 hex digits: `what` they are. */
+static int check_hex(const struct fed__yaml *yaml, const char *path, const char *what,
+                     char *const *texts, size_t count) {
   char quoted[FED__YAML_QUOTE_SIZE];
-  for (size_t i = 0; i < policy->plan_count; i++) {
-    const char *plan = policy->plans[i];
-    if (strlen(plan) == 64 && plan[strspn(plan, "0123456789abcdef")] == '\0') continue;
-    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "allow.plans"), FED_E_INPUT,
-                           "'allow.plans[%zu]' must be a SHA-256 hash, 64 hex digits in lower "
-                           "case, found %s",
-                           i, fed__yaml_quote(plan, quoted));
+  for (size_t i = 0; i < count; i++) {
+    if (strlen(texts[i]) == 64 && texts[i][strspn(texts[i], "0123456789abcdef")] == '\0') continue;
+    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, path), FED_E_INPUT,
+                           "'%s[%zu]' must be %s, 64 hex digits in lower case, found %s", path, i,
+                           what, fed__yaml_quote(texts[i], quoted));
   }
   return FED_OK;
 }
@@ -39,7 +39,10 @@ static int check_names(const struct fed__policy *policy, const struct fed__yaml 
 
 static int read_policy(const struct fed__yaml *yaml, struct fed__policy *policy) {
   FED_TRY(fed__settings_read(policy->context, fed__policy_settings, yaml, policy));
-  int code = check_plans(policy, yaml);
+  int code = check_hex(yaml, "allow.plans", "a SHA-256 hash", policy->plans, policy->plan_count);
+  if (code == FED_OK)
+    code = check_hex(yaml, "allow.signer_keys", "an Ed25519 public key", policy->signer_keys,
+                     policy->signer_key_count);
   if (code == FED_OK) code = check_names(policy, yaml);
   if (code != FED_OK) fed__policy_clear(policy);
   return code;
@@ -107,6 +110,30 @@ static int allow_plan(const struct fed__policy *policy, const struct fed__job *j
                    job->name, plan);
 }
 
+static int allow_signer(const struct fed__policy *policy, const struct fed__job *job,
+                        const struct fed__identity *signer) {
+  if (!policy->signer_count) return FED_OK;
+  for (size_t i = 0; i < policy->signer_count; i++)
+    if (matches(policy->signers[i], signer->name)) return FED_OK;
+  return FED_RAISE(FED_E_DENIED,
+                   "job '%s' is signed by '%s', who is not among the signers that this site's "
+                   "policy allows; its owner can add them to 'allow.signers'",
+                   job->name, signer->name);
+}
+
+static int allow_signer_key(const struct fed__policy *policy, const struct fed__job *job,
+                            const struct fed__identity *signer) {
+  char hex[FED__PUBLIC_KEY_HEX_SIZE];
+  if (!policy->signer_key_count) return FED_OK;
+  fed__public_key_encode(&signer->key, hex);
+  for (size_t i = 0; i < policy->signer_key_count; i++)
+    if (!strcmp(policy->signer_keys[i], hex)) return FED_OK;
+  return FED_RAISE(FED_E_DENIED,
+                   "job '%s' is signed by '%s' with the key %s, which is not among the keys that "
+                   "this site's policy allows",
+                   job->name, signer->name, hex);
+}
+
 static int allow_data(const struct fed__policy *policy, const struct fed__job *job) {
   if (!job->data.name) return FED_OK;
   for (size_t i = 0; i < policy->dataset_count; i++)
@@ -157,9 +184,11 @@ static int allow_hour(const struct fed__policy *policy, const struct fed__job *j
 }
 
 int fed__policy_allows(const struct fed__policy *policy, const struct fed__job *job,
-                       const char *plan, uint32_t hour) {
+                       const char *plan, const struct fed__identity *signer, uint32_t hour) {
   FED_TRY(allow_name(policy, job));
   FED_TRY(allow_plan(policy, job, plan));
+  FED_TRY(allow_signer(policy, job, signer));
+  FED_TRY(allow_signer_key(policy, job, signer));
   FED_TRY(allow_data(policy, job));
   FED_TRY(allow_trainer(policy, job));
   FED_TRY(allow_cohort(policy, job));

@@ -14,6 +14,10 @@ static const struct fed__setting allow[] = {
      .meaning = "names of jobs that may run; '*' stands for any characters"},
     {"plans", FED__SETTING_TEXTS, AT(plans), COUNTED(plan_count),
      .meaning = "if any: only job files with one of these SHA-256 hashes (64 hex digits) may run"},
+    {"signers", FED__SETTING_TEXTS, AT(signers), COUNTED(signer_count),
+     .meaning = "if any: only jobs that operators of these names signed may run; '*' as in jobs"},
+    {"signer_keys", FED__SETTING_TEXTS, AT(signer_keys), COUNTED(signer_key_count),
+     .meaning = "if any: only jobs signed with one of these keys (64 hex digits) may run"},
     {NULL}};
 
 #define DATASET(field) .offset = offsetof(struct fed__policy_dataset, field)

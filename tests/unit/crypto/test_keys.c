@@ -21,6 +21,9 @@ static void assert_public(const struct fed__key *key, const char *expected_hex) 
   assert_int_equal(bytes_of_hex(expected_hex, expected), 32);
   assert_int_equal(fed__key_public(key, &found), FED_OK);
   assert_memory_equal(found.bytes, expected, 32);
+  char hex[FED__PUBLIC_KEY_HEX_SIZE];
+  fed__public_key_encode(&found, hex);
+  assert_string_equal(hex, expected_hex);
 }
 
 static void matches_rfc_8032(void **state) { /* section 7.1, TEST 1, TEST 2, TEST 3 */

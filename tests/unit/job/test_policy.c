@@ -81,6 +81,7 @@ struct meeting {
   struct fed__policy policy;
   struct fed__job job;
   const char *plan;
+  struct fed__identity signer;
   uint32_t hour;
 };
 
@@ -88,7 +89,9 @@ struct meeting {
 static char *text(const char *constant) { return (char *)(uintptr_t)constant; }
 
 static struct meeting meet(const char *policy) {
-  struct meeting meeting = {.policy = parse(policy), .plan = HASH, .hour = 12};
+  struct meeting meeting = {
+      .policy = parse(policy), .plan = HASH, .hour = 12, .signer = {.name = "maria"}};
+  memset(meeting.signer.key.bytes, 0xab, 32);
   meeting.job = (struct fed__job){.name = text("heart-1"),
                                   .data.name = text("d"),
                                   .train.trainer = text("native"),
@@ -98,14 +101,15 @@ static struct meeting meet(const char *policy) {
 }
 
 static void expect_allowed(const struct meeting *meeting) {
-  if (fed__policy_allows(&meeting->policy, &meeting->job, meeting->plan, meeting->hour) != FED_OK)
+  if (fed__policy_allows(&meeting->policy, &meeting->job, meeting->plan, &meeting->signer,
+                         meeting->hour) != FED_OK)
     fail_msg("%s", fed_error_last()->message);
 }
 
 static void expect_denied(const struct meeting *meeting, const char *message) {
-  assert_int_equal(
-      fed__policy_allows(&meeting->policy, &meeting->job, meeting->plan, meeting->hour),
-      FED_E_DENIED);
+  assert_int_equal(fed__policy_allows(&meeting->policy, &meeting->job, meeting->plan,
+                                      &meeting->signer, meeting->hour),
+                   FED_E_DENIED);
   assert_string_equal(fed_error_last()->message, message);
 }
 
@@ -162,7 +166,8 @@ static int allowed_at(const char *hours, uint32_t hour) {
   snprintf(yaml, sizeof yaml,
            "allow: {jobs: ['*']}\ndata: {name: d, folder: /x}\nschedule: {hours: %s}\n", hours);
   struct meeting meeting = meet(yaml);
-  const int code = fed__policy_allows(&meeting.policy, &meeting.job, meeting.plan, hour);
+  const int code =
+      fed__policy_allows(&meeting.policy, &meeting.job, meeting.plan, &meeting.signer, hour);
   fed__policy_clear(&meeting.policy);
   assert_true(code == FED_OK || code == FED_E_DENIED);
   return code == FED_OK;
@@ -189,7 +194,7 @@ static int allows_name(const char *pattern, const char *name) {
   snprintf(yaml, sizeof yaml, "allow: {jobs: ['%s']}\ndata: {name: d, folder: /x}\n", pattern);
   struct meeting meeting = meet(yaml);
   meeting.job.name = text(name);
-  const int code = fed__policy_allows(&meeting.policy, &meeting.job, HASH, 0);
+  const int code = fed__policy_allows(&meeting.policy, &meeting.job, HASH, &meeting.signer, 0);
   fed__policy_clear(&meeting.policy);
   return code == FED_OK;
 }
