@@ -14,6 +14,7 @@ static const ProtobufCMessageDescriptor *const types[] = {
     &fed__check_in_reply__descriptor, &fed__update_header__descriptor,
     &fed__receipt__descriptor,        &fed__task_failure__descriptor,
     &fed__job_submission__descriptor, &fed__job_accepted__descriptor,
+    &fed__approval__descriptor,
 };
 
 static void check_round_trip(const struct fed_context *context, const ProtobufCMessage *message) {

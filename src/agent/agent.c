@@ -96,6 +96,7 @@ static void let_idle_worker_go(struct fed__agent *agent) {
   fed__worker_end(&agent->worker);
   fed_buffer_clear(&agent->plan.bytes);
   fed_buffer_clear(&agent->graph.bytes);
+  fed_buffer_clear(&agent->approval.bytes);
   fed_buffer_clear(&agent->parameters.bytes);
   fed__memory_trim();
 }
@@ -190,6 +191,7 @@ int fed__agent_run(const struct fed_context *context, const struct fed__agent_op
   fed__free(context, agent.example_counts);
   fed_buffer_clear(&agent.plan.bytes);
   fed_buffer_clear(&agent.graph.bytes);
+  fed_buffer_clear(&agent.approval.bytes);
   fed_buffer_clear(&agent.parameters.bytes);
   return code;
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "round/approval.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -33,6 +34,20 @@ static int fetch(struct fed__agent *agent, ProtobufCBinaryData hash_bytes,
   return code;
 }
 
+/* ---- the operator's word -------------------------------------------------------------------- */
+
+/* The job is what the operator signed, not what the server says. The graph is fetched by the hash
+ * that was signed; the plan is here, and not read before this. */
+static int check_approval(const struct fed__agent *agent, const Fed__Task *task,
+                          struct fed__identity *signer) {
+  struct fed_clock *clock = agent->context->clock;
+  struct fed__approved_job job = {.plan = agent->plan.hash};
+  memcpy(job.graph.bytes, task->graph.data, sizeof job.graph.bytes);
+  return fed__approval_verify(agent->context, fed_buffer_slice(&agent->identity.ca_der),
+                              fed_buffer_slice(&agent->approval.bytes), clock->wall_ms(clock), &job,
+                              signer);
+}
+
 /* ---- the owner's policy --------------------------------------------------------------------- */
 
 static const struct fed__policy_dataset *find_dataset(const struct fed__policy *policy,
@@ -55,26 +70,29 @@ static uint32_t local_hour(const struct fed_context *context) {
   return localtime_r(&now, &parts) ? (uint32_t)parts.tm_hour : 0;
 }
 
-static int check_task(struct fed__agent *agent, const Fed__Task *task, const struct fed__job *job) {
+static int check_task(struct fed__agent *agent, const Fed__Task *task, const struct fed__job *job,
+                      const struct fed__identity *signer) {
   char plan[FED__DIGEST_HEX_SIZE];
   fed__digest_encode(&agent->plan.hash, plan);
-  FED_TRY(fed__policy_allows(&agent->policy, job, plan, local_hour(agent->context)));
+  FED_TRY(fed__policy_allows(&agent->policy, job, plan, signer, local_hour(agent->context)));
   if (task->cohort < agent->policy.cohort_min)
     return FED_RAISE(FED_E_DENIED, "a cohort of %u; this site's policy demands at least %u",
                      task->cohort, agent->policy.cohort_min);
   return FED_OK;
 }
 
-/* A refusal goes into the owner's log, and to the server with the next check-in. */
+/* A refusal goes into the owner's log, and to the server with the next check-in: the policy's
+ * sentence, which is for both; of other failures the error's code only. */
 static void refuse(struct fed__agent *agent, const char *job) {
   const struct fed_error *error = fed_error_last();
+  const char *told = error->code == FED_E_DENIED ? error->message : fed_error_text(error->code);
   struct fed__agent_refusal *refusal =
       &agent->refusals[agent->refusal_count++ % FED__AGENT_REFUSALS_MAX];
   snprintf(refusal->job, sizeof refusal->job, "%s", job);
-  snprintf(refusal->reason, sizeof refusal->reason, "%.500s", error->message);
+  snprintf(refusal->reason, sizeof refusal->reason, "%.500s", told);
   refusal->code = error->code;
-  fed__log(agent->context, FED_LOG_WARNING, "job.refused", "s:s, s:s", "job", job, "reason",
-           refusal->reason);
+  fed__log(agent->context, FED_LOG_WARNING, "job.refused", "s:s, s:s, s:s", "job", job, "code",
+           fed_error_name(error->code), "reason", error->message);
 }
 
 /* ---- the work ------------------------------------------------------------------------------- */
@@ -196,10 +214,10 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
   return code;
 }
 
-static int prepare(struct fed__agent *agent, const Fed__Task *task, struct fed__job *job) {
-  FED_TRY(fetch(agent, task->plan, &agent->plan));
+static int prepare(struct fed__agent *agent, const Fed__Task *task,
+                   const struct fed__identity *signer, struct fed__job *job) {
   FED_TRY(fed__job_parse(agent->context, "job.yaml", fed_buffer_slice(&agent->plan.bytes), job));
-  FED_TRY(check_task(agent, task, job));
+  FED_TRY(check_task(agent, task, job, signer));
   FED_TRY(fetch(agent, task->graph, &agent->graph));
   return fetch(agent, task->parameters, &agent->parameters);
 }
@@ -225,7 +243,17 @@ static int is_of_the_connection(int code) {
 
 int fed__agent_do_task(struct fed__agent *agent, const Fed__Task *task) {
   struct fed__job job = {0};
-  int code = prepare(agent, task, &job);
+  struct fed__identity signer;
+  int code = fetch(agent, task->approval, &agent->approval);
+  if (code == FED_OK) code = fetch(agent, task->plan, &agent->plan);
+  if (code == FED_OK) {
+    code = check_approval(agent, task, &signer);
+    if (code != FED_OK && code != FED_E_MEMORY) {
+      refuse(agent, task->job);
+      return FED_OK;
+    }
+  }
+  if (code == FED_OK) code = prepare(agent, task, &signer, &job);
   if (code == FED_OK) code = work_and_send(agent, task, &job);
   fed__job_clear(&job);
   if (code == FED_OK || is_of_the_connection(code) || fed__agent_stopping(agent)) return code;

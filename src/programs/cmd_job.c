@@ -119,11 +119,13 @@ static int check_job(struct fed__invocation *invocation) {
 /* ---- submit, watch -------------------------------------------------------------------------- */
 
 static int send_job(const struct fed_context *context, const char *folder,
-                    const struct job_files *files, char job[65]) {
+                    const struct job_files *files, const struct fed_buffer *approval,
+                    char job[65]) {
   struct fed__http_client *client = NULL;
   Fed__JobSubmission submission = FED__JOB_SUBMISSION__INIT;
   Fed__JobAccepted *accepted = NULL;
   submission.protocol = FED__PROTOCOL_VERSION;
+  submission.approval = (ProtobufCBinaryData){approval->size, approval->data};
   submission.plan = (ProtobufCBinaryData){files->plan.size, files->plan.data};
   submission.graph = (ProtobufCBinaryData){files->graph.size, files->graph.data};
   FED_TRY(fed__operator_connect(context, folder, &client));
@@ -134,11 +136,23 @@ static int send_job(const struct fed_context *context, const char *folder,
   return code;
 }
 
+static int sign_and_send(const struct fed_context *context, const char *folder,
+                         const struct job_files *files, char job[65]) {
+  const struct fed__approved_job signed_job = {fed__sha256_of(fed_buffer_slice(&files->plan)),
+                                               fed__sha256_of(fed_buffer_slice(&files->graph))};
+  struct fed_buffer approval;
+  fed_buffer_init(&approval, context, FED__APPROVAL_BYTES_MAX);
+  int code = fed__operator_sign(context, folder, &signed_job, &approval);
+  if (code == FED_OK) code = send_job(context, folder, files, &approval, job);
+  fed_buffer_clear(&approval);
+  return code;
+}
+
 int fed__job_submit(const struct fed_context *context, const char *folder, const char *file,
                     char job[65]) {
   struct job_files files = {0};
   int code = read_files(context, file, &files);
-  if (code == FED_OK) code = send_job(context, folder, &files, job);
+  if (code == FED_OK) code = sign_and_send(context, folder, &files, job);
   clear_files(&files);
   return code;
 }
@@ -167,9 +181,11 @@ static void print_jobs(const void *jobs) {
   json_array_foreach((const json_t *)jobs, index, job) {
     char time[32];
     fed__format_time(json_integer_value(json_object_get(job, "created_ms")), time);
-    printf("%-24s %-8s version %-5lld %.19s  %s\n", json_string_value(json_object_get(job, "id")),
+    printf("%-24s %-8s version %-5lld %.19s  %-12s %s\n",
+           json_string_value(json_object_get(job, "id")),
            json_string_value(json_object_get(job, "state")),
            (long long)json_integer_value(json_object_get(job, "version")), time,
+           json_string_value(json_object_get(job, "signer")),
            json_string_value(json_object_get(job, "reason")));
   }
 }
@@ -232,8 +248,9 @@ const struct fed__command fed__job_commands[7] = {
     {"job new", "[FILE]", "write a job file to start from", NULL, NULL, NULL, 0, 1, new_job},
     {"job check", "[FILE]", "check a job file; without one, show all defaults", NULL, check_options,
      check_examples, 0, 1, check_job},
-    {"job submit", "FILE", "start a job", "Prints the job's identifier.", submit_options,
-     submit_examples, 1, 1, submit},
+    {"job submit", "FILE", "sign and start a job",
+     "Signs job file and model with the folder's operator.key. Prints the job's identifier.",
+     submit_options, submit_examples, 1, 1, submit},
     {"job list", "", "list jobs", NULL, dir_options, NULL, 0, 0, list},
     {"job watch", "JOB", "follow a job to its end", NULL, dir_options, watch_examples, 1, 1, watch},
     {"job stop", "JOB", "end a job; its newest model version stays", NULL, dir_options, NULL, 1, 1,

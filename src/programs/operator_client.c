@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operator_client.c: connecting as an operator.
+ * operator_client.c: connecting and signing as an operator.
  */
 #include "programs/operator_client.h"
 #include "base/file.h"
@@ -31,6 +31,21 @@ static int connect_with(const struct fed_context *context, const char *url, stru
   return code;
 }
 
+static int read_identity(const struct fed_context *context, const char *folder,
+                         struct fed_buffer *ca, struct fed_buffer *certificate,
+                         struct fed_buffer *key) {
+  FED_TRY(fed__file_read_in(context, folder, "ca.pem", ca));
+  FED_TRY(fed__file_read_in(context, folder, "operator.pem", certificate));
+  return fed__file_read_in(context, folder, "operator.key", key);
+}
+
+static void clear_identity(struct fed_buffer *ca, struct fed_buffer *certificate,
+                           struct fed_buffer *key) {
+  fed_buffer_clear(ca);
+  fed_buffer_clear(certificate);
+  if (key->data) fed__secret_buffer_clear(key);
+}
+
 int fed__operator_connect(const struct fed_context *context, const char *folder,
                           struct fed__http_client **client) {
   struct fed__federation federation;
@@ -38,13 +53,29 @@ int fed__operator_connect(const struct fed_context *context, const char *folder,
   char url[400];
   FED_TRY(fed__federation_load(context, folder, &federation));
   snprintf(url, sizeof url, "https://%s:%u", federation.host, federation.port);
-  int code = fed__file_read_in(context, folder, "ca.pem", &ca);
-  if (code == FED_OK) code = fed__file_read_in(context, folder, "operator.pem", &certificate);
-  if (code == FED_OK) code = fed__file_read_in(context, folder, "operator.key", &key);
+  int code = read_identity(context, folder, &ca, &certificate, &key);
   if (code == FED_OK) code = connect_with(context, url, &ca, &certificate, &key, client);
-  fed_buffer_clear(&ca);
-  fed_buffer_clear(&certificate);
-  if (key.data) fed__secret_buffer_clear(&key);
+  clear_identity(&ca, &certificate, &key);
+  return code;
+}
+
+static int sign(const struct fed_context *context, const struct fed_buffer *ca,
+                const struct fed_buffer *certificate, const struct fed_buffer *key_pem,
+                const struct fed__approved_job *job, struct fed_buffer *approval) {
+  struct fed__key key;
+  FED_TRY(fed__key_decode(fed_buffer_slice(key_pem), &key));
+  const int code = fed__approval_make(context, fed_buffer_slice(ca), fed_buffer_slice(certificate),
+                                      &key, job, approval);
+  fed__key_clear(&key);
+  return code;
+}
+
+int fed__operator_sign(const struct fed_context *context, const char *folder,
+                       const struct fed__approved_job *job, struct fed_buffer *approval) {
+  struct fed_buffer ca = {0}, certificate = {0}, key = {0};
+  int code = read_identity(context, folder, &ca, &certificate, &key);
+  if (code == FED_OK) code = sign(context, &ca, &certificate, &key, job, approval);
+  clear_identity(&ca, &certificate, &key);
   return code;
 }
 

@@ -4,11 +4,30 @@
  */
 #include "base/memory.h"
 #include "base/raise.h"
+#include "round/approval.h"
 #include "server/server_state.h"
 
 #include <stdio.h>
 
 /* ---- submitting ----------------------------------------------------------------------------- */
+
+/* Whoever submits signs: a job of one operator is not submitted by another. */
+static int check_approval(struct fed__server *server, const struct fed__identity *submitter,
+                          const Fed__JobSubmission *submission, struct fed__job_record *record) {
+  const struct fed__approved_job job = {fed__sha256_of(fed__wire_slice(submission->plan)),
+                                        fed__sha256_of(fed__wire_slice(submission->graph))};
+  struct fed__identity signer;
+  FED_TRY(fed__approval_verify(
+      server->context, fed_buffer_slice(&server->ca_der), fed__wire_slice(submission->approval),
+      server->context->clock->wall_ms(server->context->clock), &job, &signer));
+  if (!fed__digest_equal(&signer.fingerprint, &submitter->fingerprint))
+    return FED_RAISE(FED_E_SIGNATURE,
+                     "the job is signed with another certificate (of '%s') than '%s' submits it "
+                     "with",
+                     signer.name, submitter->name);
+  snprintf(record->signer, sizeof record->signer, "%s", signer.name);
+  return FED_OK;
+}
 
 /* Everything that can be known to fail is refused now, before any agent hears of it. */
 static int check_submission(struct fed__server *server, const Fed__JobSubmission *submission,
@@ -44,7 +63,8 @@ static int put_objects(struct fed__server *server, const Fed__JobSubmission *sub
                        struct fed__job_record *record) {
   const struct fed__store_ops *ops = server->store->ops;
   FED_TRY(ops->object_put(server->store, fed__wire_slice(submission->plan), &record->plan));
-  return ops->object_put(server->store, fed__wire_slice(submission->graph), &record->graph);
+  FED_TRY(ops->object_put(server->store, fed__wire_slice(submission->graph), &record->graph));
+  return ops->object_put(server->store, fed__wire_slice(submission->approval), &record->approval);
 }
 
 static int grow_runs(struct fed__server *server) {
@@ -86,17 +106,18 @@ static int start_job(struct fed__server *server, const Fed__JobSubmission *submi
   *record = run->record;
   server->runs[server->run_count++] = run;
   fed__digest_encode(&record->plan, plan);
-  fed__server_event(server, record->id, "job.created", "s:s, s:s, s:i, s:i, s:I", "name",
-                    record->name, "plan", plan, "rounds", (int)job->rounds.count, "cohort",
-                    (int)job->rounds.cohort, "parameters",
+  fed__server_event(server, record->id, "job.created", "s:s, s:s, s:s, s:i, s:i, s:I", "name",
+                    record->name, "signer", record->signer, "plan", plan, "rounds",
+                    (int)job->rounds.count, "cohort", (int)job->rounds.cohort, "parameters",
                     (json_int_t)run->plan.shape.element_count);
   return FED_OK;
 }
 
-static int submit(struct fed__server *server, const Fed__JobSubmission *submission,
-                  struct fed__job_record *record) {
+static int submit(struct fed__server *server, const struct fed__identity *submitter,
+                  const Fed__JobSubmission *submission, struct fed__job_record *record) {
   struct fed__job job = {0};
   FED_TRY(fed__wire_check_protocol(submission->protocol));
+  FED_TRY(check_approval(server, submitter, submission, record));
   int code = check_submission(server, submission, &job);
   if (code == FED_OK) code = start_job(server, submission, &job, record);
   fed__job_clear(&job);
@@ -108,7 +129,8 @@ void fed__handle_submit(struct fed__server *server, struct fed__http_exchange *e
   ProtobufCMessage *submission = NULL;
   int code = fed__wire_decode(server->context, &fed__job_submission__descriptor,
                               fed__http_body(exchange), &submission);
-  if (code == FED_OK) code = submit(server, (Fed__JobSubmission *)submission, &record);
+  if (code == FED_OK)
+    code = submit(server, fed__http_identity(exchange), (Fed__JobSubmission *)submission, &record);
   fed__wire_free(server->context, submission);
   if (code != FED_OK) {
     fed__server_undo(server);
@@ -129,13 +151,16 @@ static const char *state_name(enum fed__job_state state) {
 }
 
 static json_t *record_json(const struct fed__job_record *record) {
-  char plan[FED__DIGEST_HEX_SIZE], graph[FED__DIGEST_HEX_SIZE], parameters[FED__DIGEST_HEX_SIZE];
+  char plan[FED__DIGEST_HEX_SIZE], graph[FED__DIGEST_HEX_SIZE], approval[FED__DIGEST_HEX_SIZE];
+  char parameters[FED__DIGEST_HEX_SIZE];
   fed__digest_encode(&record->plan, plan);
   fed__digest_encode(&record->graph, graph);
+  fed__digest_encode(&record->approval, approval);
   fed__digest_encode(&record->parameters, parameters);
-  return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I}", "id", record->id, "name",
-                   record->name, "state", state_name(record->state), "reason", record->reason,
-                   "version", (json_int_t)record->version, "plan", plan, "graph", graph,
+  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "id", record->id,
+                   "name", record->name, "signer", record->signer, "state",
+                   state_name(record->state), "reason", record->reason, "version",
+                   (json_int_t)record->version, "plan", plan, "graph", graph, "approval", approval,
                    "parameters", parameters, "created_ms", (json_int_t)record->created_ms,
                    "finished_ms", (json_int_t)record->finished_ms);
 }

@@ -181,7 +181,21 @@ static int collect_running(void *data, const struct fed__job_record *record) {
   return 0;
 }
 
+/* A job from before there were signed jobs: no agent would do it. */
+static int fail_unsigned(struct fed__server *server, const struct fed__job_record *running) {
+  struct fed__job_record record = *running;
+  record.state = FED__JOB_FAILED;
+  record.finished_ms = server->context->clock->wall_ms(server->context->clock);
+  snprintf(record.reason, sizeof record.reason, "it is not signed; submit it again");
+  FED_TRY(fed__server_write(server, 1));
+  FED_TRY(server->store->ops->job_put(server->store, &record));
+  fed__server_event(server, record.id, "job.finished", "s:s, s:s, s:I", "state", "failed", "reason",
+                    record.reason, "version", (json_int_t)record.version);
+  return FED_OK;
+}
+
 static int resume_job(struct fed__server *server, const struct fed__job_record *record) {
+  if (!record->signer[0]) return fail_unsigned(server, record);
   FED_TRY(fed__run_new(server, record, &server->runs[server->run_count]));
   server->run_count++;
   return fed__run_resume(server->runs[server->run_count - 1]);

@@ -11,6 +11,7 @@
 
 #define TEXT_MAX 1024
 #define CERTIFICATE_MAX 16384
+#define SIGNATURE_BYTES 64
 #define LIST_MAX 64
 
 /* protobuf-c allocates through this; what a message may take in memory is bounded. */
@@ -68,11 +69,15 @@ static const struct {
     {&fed__task__descriptor, "graph", FED__HASH_BYTES, FED__HASH_BYTES},
     {&fed__task__descriptor, "parameters", FED__HASH_BYTES, FED__HASH_BYTES},
     {&fed__task__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},
+    {&fed__task__descriptor, "approval", FED__HASH_BYTES, FED__HASH_BYTES},
     {&fed__task_failure__descriptor, "job", 1, FED__NAME_MAX},
     {&fed__task_failure__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},
     {&fed__update_header__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},
+    {&fed__approval__descriptor, "certificate", 1, CERTIFICATE_MAX},
+    {&fed__approval__descriptor, "signature", SIGNATURE_BYTES, SIGNATURE_BYTES},
     {&fed__job_submission__descriptor, "plan", 1, (size_t)1 << 20},
     {&fed__job_submission__descriptor, "graph", 1, FED__SUBMISSION_BYTES_MAX},
+    {&fed__job_submission__descriptor, "approval", 1, FED__APPROVAL_BYTES_MAX},
     {&fed__job_accepted__descriptor, "job", 1, FED__NAME_MAX},
 };
 
@@ -169,6 +174,7 @@ static int check_message(const ProtobufCMessage *message, int depth) {
 static size_t message_bytes_max(const ProtobufCMessageDescriptor *descriptor) {
   if (descriptor == &fed__job_submission__descriptor) return FED__SUBMISSION_BYTES_MAX;
   if (descriptor == &fed__update_header__descriptor) return FED__HEADER_BYTES_MAX;
+  if (descriptor == &fed__approval__descriptor) return FED__APPROVAL_BYTES_MAX;
   return FED__MESSAGE_BYTES_MAX;
 }
 

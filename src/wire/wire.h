@@ -16,6 +16,7 @@
 #define FED__MESSAGE_BYTES_MAX ((size_t)64 << 10) /* of every message but a job submission */
 #define FED__SUBMISSION_BYTES_MAX ((size_t)512 << 20)
 #define FED__HEADER_BYTES_MAX ((size_t)4 << 10) /* of an update's header */
+#define FED__APPROVAL_BYTES_MAX ((size_t)32 << 10)
 #define FED__NAME_MAX 64
 #define FED__HASH_BYTES 32
 #define FED__NONCE_BYTES 16

@@ -21,6 +21,7 @@
 #include "fed/safetensors.h"
 #include "fed/train.h"
 #include "net/federation_client.h"
+#include "round/approval.h"
 #include "server/server.h"
 
 #include <pthread.h>
@@ -100,12 +101,26 @@ static inline void enrol_agent(struct small_federation *f, struct small_client *
   fed__secret_buffer_clear(&text);
 }
 
+/* The operator's approval of these two files. */
+static inline void approve(struct small_federation *f, struct fed_slice plan,
+                           struct fed_slice graph, struct fed_buffer *approval) {
+  const struct fed__approved_job job = {fed__sha256_of(plan), fed__sha256_of(graph)};
+  struct fed__key key;
+  fed_buffer_init(approval, &f->context, FED__APPROVAL_BYTES_MAX);
+  assert_int_equal(fed__key_decode(fed_buffer_slice(&f->operator_.key), &key), FED_OK);
+  assert_int_equal(fed__approval_make(&f->context, fed_buffer_slice(&f->ca_der),
+                                      fed_buffer_slice(&f->operator_.certificate), &key, &job,
+                                      approval),
+                   FED_OK);
+  fed__key_clear(&key);
+}
+
 static inline void submit_job(struct small_federation *f, const char *rounds) {
   static const struct fed_recipe_options recipe = {
       .recipe = "logreg", .input = {1, {4}}, .classes = 2, .seed = 1};
   Fed__JobSubmission submission = FED__JOB_SUBMISSION__INIT;
   Fed__JobAccepted *accepted = NULL;
-  struct fed_buffer onnx;
+  struct fed_buffer onnx, approval;
   char plan[512];
   snprintf(plan, sizeof plan,
            "version: 1\nname: test\nmodel: {file: model.onnx}\ntrain: {epochs: 0}\n"
@@ -116,11 +131,14 @@ static inline void submit_job(struct small_federation *f, const char *rounds) {
   submission.protocol = FED__PROTOCOL_VERSION;
   submission.plan = (ProtobufCBinaryData){strlen(plan), (uint8_t *)plan};
   submission.graph = (ProtobufCBinaryData){onnx.size, onnx.data};
+  approve(f, fed_slice_of_text(plan), fed_buffer_slice(&onnx), &approval);
+  submission.approval = (ProtobufCBinaryData){approval.size, approval.data};
   const int code = fed__federation_submit(f->operator_.http, &f->context, &submission, &accepted);
   if (code != FED_OK) fail_msg("submission refused: %s", fed_error_last()->message);
   snprintf(f->job, sizeof f->job, "%s", accepted->job);
   fed__wire_free(&f->context, accepted);
   fed_buffer_clear(&onnx);
+  fed_buffer_clear(&approval);
 }
 
 static inline int open_small_federation(void **state) {

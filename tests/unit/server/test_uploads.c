@@ -377,7 +377,8 @@ static void another_version_of_the_protocol_is_refused(void **state) {
     Fed__JobSubmission submission = FED__JOB_SUBMISSION__INIT;
     Fed__JobAccepted *accepted = NULL;
     hello.protocol = submission.protocol = versions[i];
-    submission.plan = submission.graph = (ProtobufCBinaryData){1, (uint8_t[]){'x'}};
+    submission.plan = submission.graph = submission.approval =
+        (ProtobufCBinaryData){1, (uint8_t[]){'x'}};
     assert_int_equal(
         fed__federation_check_in(f->agents[0].http, &f->context, &hello, NULL, NULL, &reply),
         FED_E_VERSION);

@@ -26,7 +26,8 @@ static const ProtobufCMessageDescriptor *const messages[] = {
     &fed__check_in_reply__descriptor, &fed__task__descriptor,
     &fed__metrics__descriptor,        &fed__update_header__descriptor,
     &fed__receipt__descriptor,        &fed__task_failure__descriptor,
-    &fed__job_submission__descriptor, &fed__job_accepted__descriptor,
+    &fed__approval__descriptor,       &fed__job_submission__descriptor,
+    &fed__job_accepted__descriptor,
 };
 static const ProtobufCEnumDescriptor *const enums[] = {&fed__task_kind__descriptor,
                                                        &fed__verdict__descriptor};

@@ -31,6 +31,7 @@ static const struct {
     {"update_header", &fed__update_header__descriptor},
     {"receipt", &fed__receipt__descriptor},
     {"task_failure", &fed__task_failure__descriptor},
+    {"approval", &fed__approval__descriptor},
     {"job_submission", &fed__job_submission__descriptor},
     {"job_accepted", &fed__job_accepted__descriptor},
 };
@@ -162,6 +163,7 @@ static void reads_golden_task(void **state) {
   check_filled(task->graph, 0x22);
   check_filled(task->parameters, 0x33);
   check_nonce(task->nonce);
+  check_filled(task->approval, 0x44);
   assert_int_equal(task->cohort, 10);
   assert_int_equal(task->deadline_ms, 600000);
   assert_true(task->evaluate);
@@ -226,7 +228,12 @@ static void reads_other_golden(void **state) {
   Fed__JobSubmission *submission = decode_golden(world, "job_submission");
   assert_memory_equal(submission->plan.data, "name: digits\n", 13);
   assert_int_equal(submission->graph.len, 2);
+  assert_int_equal(submission->approval.len, 3);
   fed__wire_free(&world->context, submission);
+  Fed__Approval *approval = decode_golden(world, "approval");
+  assert_memory_equal(approval->certificate.data, "\x30\x03\x02\x01\x07", 5);
+  assert_int_equal(approval->signature.data[63], 63);
+  fed__wire_free(&world->context, approval);
 }
 
 /* --- lengths --- */
@@ -293,12 +300,16 @@ static void bounds_lengths(void **state) {
       {"check_in_reply", "Task", "graph", 32, 32},
       {"check_in_reply", "Task", "parameters", 32, 32},
       {"check_in_reply", "Task", "nonce", 16, 16},
+      {"check_in_reply", "Task", "approval", 32, 32},
+      {"approval", "Approval", "certificate", 1, 16384},
+      {"approval", "Approval", "signature", 64, 64},
       {"update_header", "UpdateHeader", "nonce", 16, 16},
       {"receipt", "Receipt", "reason", 0, 1024},
       {"task_failure", "TaskFailure", "job", 1, 64},
       {"task_failure", "TaskFailure", "nonce", 16, 16},
       {"task_failure", "TaskFailure", "message", 0, 1024},
       {"job_submission", "JobSubmission", "plan", 1, 1 << 20},
+      {"job_submission", "JobSubmission", "approval", 1, 32768},
       {"job_accepted", "JobAccepted", "job", 1, 64},
       {"failure", "Failure", "message", 0, 1024},
   };
