@@ -68,8 +68,8 @@ static inline void connect_client(struct small_federation *f, struct small_clien
 }
 
 /* Token, key, request, certificate. */
-static inline void enrol_agent(struct small_federation *f, struct small_client *client,
-                               const char *name) {
+static inline void enrol_as(struct small_federation *f, struct small_client *client,
+                            const char *name, enum fed__role role) {
   struct fed_buffer text, request;
   struct fed__token token;
   struct fed__key key;
@@ -78,8 +78,8 @@ static inline void enrol_agent(struct small_federation *f, struct small_client *
   fed_buffer_init(&request, &f->context, 1 << 16);
   fed_buffer_init(&client->key, &f->context, 1 << 16);
   fed_buffer_init(&client->certificate, &f->context, 1 << 16);
-  assert_int_equal(
-      fed__federation_add_token(&f->context, f->folder, name, FED__ROLE_AGENT, 60, &text), FED_OK);
+  assert_int_equal(fed__federation_add_token(&f->context, f->folder, name, role, 60, &text),
+                   FED_OK);
   assert_int_equal(fed__token_decode(&f->context, fed_buffer_slice(&text), &token), FED_OK);
   assert_int_equal(fed__key_generate(&f->context, &key), FED_OK);
   assert_int_equal(fed__key_encode(&key, &client->key), FED_OK);
@@ -160,7 +160,7 @@ static inline int open_small_federation(void **state) {
   read_pem(f, "operator.pem", &f->operator_.certificate);
   read_pem(f, "operator.key", &f->operator_.key);
   connect_client(f, &f->operator_);
-  for (int i = 0; i < AGENTS; i++) enrol_agent(f, &f->agents[i], names[i]);
+  for (int i = 0; i < AGENTS; i++) enrol_as(f, &f->agents[i], names[i], FED__ROLE_AGENT);
   *state = f;
   return 0;
 }
