@@ -116,6 +116,44 @@ static void a_newer_schema_is_refused(void **state) {
   assert_refused(FED_E_VERSION, "version 3");
 }
 
+/* A store as an older fed left it, made anew from its dump. */
+static void make_version_1(void) {
+  struct fed_buffer sql;
+  assert_int_equal(fed__file_read_in(&context, FED_TESTS "/vectors/store", "version-1.sql", &sql),
+                   FED_OK);
+  assert_int_equal(fed__folder_make(folder), FED_OK);
+  change_database(fed_buffer_text(&sql));
+  fed_buffer_clear(&sql);
+}
+
+static void an_older_schema_is_upgraded(void **state) {
+  (void)state;
+  const struct fed__digest none = {{0}};
+  struct fed__job_record record;
+  make_version_1();
+  for (int again = 0; again < 2; again++) {
+    struct fed__store *store = open_store(again);
+    assert_int_equal(store->ops->job_find(store, "test-1", &record), FED_OK);
+    assert_int_equal(record.state, FED__JOB_RUNNING);
+    assert_true(record.created_ms == INT64_C(1795253204800));
+    assert_string_equal(record.signer, again ? "maria" : "");
+    assert_memory_equal(&record.approval, &none, sizeof none);
+    snprintf(record.signer, sizeof record.signer, "maria");
+    assert_int_equal(store->ops->job_put(store, &record), FED_OK);
+    store->ops->close(store);
+  }
+}
+
+static void a_failing_upgrade_changes_nothing(void **state) {
+  (void)state;
+  make_version_1();
+  change_database("ALTER TABLE job ADD COLUMN signer TEXT"); /* so that fed's own does not go */
+  assert_refused(FED_E_STORE, "cannot upgrade the tables");
+  change_database("ALTER TABLE job DROP COLUMN signer");
+  struct fed__store *store = open_store(0);
+  store->ops->close(store);
+}
+
 static void somebody_elses_database_is_refused(void **state) {
   (void)state;
   assert_int_equal(fed__folder_make(folder), FED_OK);
@@ -216,6 +254,8 @@ int main(void) {
       TEST(files_are_private),
       TEST(a_folder_that_everybody_may_write_is_refused),
       TEST(a_newer_schema_is_refused),
+      TEST(an_older_schema_is_upgraded),
+      TEST(a_failing_upgrade_changes_nothing),
       TEST(somebody_elses_database_is_refused),
       TEST(what_is_no_database_is_refused),
       TEST(a_file_in_place_of_the_folder_is_refused),
