@@ -36,6 +36,7 @@ static void test_defaults(void **state) {
   assert_int_equal(policy.dataset_count, 1);
   assert_string_equal(policy.datasets[0].folder, "/x");
   assert_int_equal(policy.plan_count, 0);
+  assert_int_equal(policy.signer_count + policy.signer_key_count, 0);
   assert_int_equal(policy.trainer_count, 0);
   assert_int_equal(policy.cohort_min, 2);
   assert_false(policy.share_metrics);
@@ -50,6 +51,8 @@ static void test_everything(void **state) {
   struct fed__policy policy = parse("allow:\n"
                                     "  jobs: [a, 'b-*']\n"
                                     "  plans: [" HASH "]\n"
+                                    "  signers: [maria, 'h-*']\n"
+                                    "  signer_keys: [" OTHER "]\n"
                                     "data:\n"
                                     "  - {name: d, folder: /x}\n"
                                     "  - {name: e, folder: y z}\n"
@@ -62,6 +65,10 @@ static void test_everything(void **state) {
                                     "schedule: {hours: 20-6}\n");
   assert_int_equal(policy.job_count, 2);
   assert_string_equal(policy.plans[0], HASH);
+  assert_int_equal(policy.signer_count, 2);
+  assert_string_equal(policy.signers[1], "h-*");
+  assert_int_equal(policy.signer_key_count, 1);
+  assert_string_equal(policy.signer_keys[0], OTHER);
   assert_int_equal(policy.dataset_count, 2);
   assert_string_equal(policy.datasets[1].folder, "y z");
   assert_int_equal(policy.trainers[0].command_count, 3);
@@ -161,6 +168,38 @@ static void test_refusals(void **state) {
   fed__policy_clear(&good.policy);
 }
 
+#define KEY                                                                                        \
+  "abababababababababababababababababababababababababababababababab" /* of meet's signer */
+
+static struct meeting meet_signer(const char *allow) {
+  char yaml[512];
+  snprintf(yaml, sizeof yaml, "allow: {jobs: ['*'], %s}\ndata: {name: d, folder: /x}\n", allow);
+  return meet(yaml);
+}
+
+static void test_signers(void **state) {
+  (void)state;
+  static const char *const allowing[] = {"signers: [maria]",
+                                         "signers: ['m*', bob]",
+                                         "signers: []",
+                                         "signer_keys: []",
+                                         "signer_keys: [" OTHER ", " KEY "]",
+                                         "signers: ['*'], signer_keys: [" KEY "]"};
+  for (size_t i = 0; i < sizeof allowing / sizeof allowing[0]; i++) {
+    struct meeting meeting = meet_signer(allowing[i]);
+    expect_allowed(&meeting);
+    fed__policy_clear(&meeting.policy);
+  }
+  struct meeting meeting = meet_signer("signers: [Maria, bob], signer_keys: [" KEY "]");
+  expect_denied(&meeting, "job 'heart-1' is signed by 'maria', who is not among the signers that "
+                          "this site's policy allows; its owner can add them to 'allow.signers'");
+  fed__policy_clear(&meeting.policy);
+  meeting = meet_signer("signers: [maria], signer_keys: [" OTHER "]");
+  expect_denied(&meeting, "job 'heart-1' is signed by 'maria' with the key " KEY ", which is not "
+                          "among the keys that this site's policy allows");
+  fed__policy_clear(&meeting.policy);
+}
+
 static int allowed_at(const char *hours, uint32_t hour) {
   char yaml[256];
   snprintf(yaml, sizeof yaml,
@@ -233,6 +272,9 @@ static void test_bad_policies(void **state) {
       {"allow: {jobs: [a], plans: [abc]}\n" DATA, FED_E_INPUT,
        "policy.yaml:1:27: 'allow.plans[0]' must be a SHA-256 hash, 64 hex digits in lower case, "
        "found 'abc'"},
+      {"allow: {jobs: [a], signer_keys: [" HASH ", 'AB']}\n" DATA, FED_E_INPUT,
+       "policy.yaml:1:33: 'allow.signer_keys[1]' must be an Ed25519 public key, 64 hex digits in "
+       "lower case, found 'AB'"},
       {"allow: {jobs: [a]}\ndata:\n  - {name: d, folder: /x}\n  - {name: d, folder: /y}\n",
        FED_E_DUPLICATE, "policy.yaml:3:3: the data set 'd' is given twice"},
       {"allow: {jobs: [a]}\n" DATA "trainers: {name: native, command: [x]}\n", FED_E_INPUT,
@@ -282,10 +324,11 @@ static void test_explain(void **state) {
 int main(void) {
   fed_context_init(&context);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything),
-      cmocka_unit_test(test_allowed),      cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_hours),        cmocka_unit_test(test_globs),
-      cmocka_unit_test(test_bad_policies), cmocka_unit_test(test_explain),
+      cmocka_unit_test(test_defaults), cmocka_unit_test(test_everything),
+      cmocka_unit_test(test_allowed),  cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_signers),  cmocka_unit_test(test_hours),
+      cmocka_unit_test(test_globs),    cmocka_unit_test(test_bad_policies),
+      cmocka_unit_test(test_explain),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
