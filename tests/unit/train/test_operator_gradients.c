@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_operator_gradients.c: every operator's gradient by every operand against central finite
- * differences in float64. The operands are initializers named as trainable, the result goes into
- * softmax cross entropy, whose own gradient is thereby checked, too. Values are compared with
- * closed forms elsewhere (test_operator_values.c, test_onnx_vectors.c).
+ * test_operator_gradients.c: gradients of products, windows, views and of the graph's joints
+ * (values with several readers, tied parameters) against finite differences. Values are compared
+ * with closed forms elsewhere (test_operator_values.c, test_onnx_vectors.c).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,108 +13,7 @@
 
 #include <cmocka.h>
 
-#include "base/rng.h"
-#include "train/gradient.h"
-#include "unit/train/graph_writer.h"
-
-#include <math.h>
-
-#define STEP 1e-5
-#define TOLERANCE 1e-8
-
-/* A case: operands a, b, c, and a function that writes the nodes from them to "y"; which of them
- * train, if not all. */
-struct operand_case {
-  const char *name;
-  void (*write)(struct graph_writer *writer);
-  struct fed_shape operands[3];
-  const char *trainable;
-};
-
-static void write_operands(struct graph_writer *writer, const struct operand_case *test) {
-  static const char *const names[] = {"a", "b", "c"};
-  static const char *const lists[] = {"a", "a,b", "a,b,c"};
-  struct fed_rng rng;
-  float values[4096];
-  int count = 0;
-  fed__rng_init(&rng, 7, test->name, 0, 0);
-  for (; count < 3 && test->operands[count].rank; count++) {
-    size_t elements;
-    must(fed_shape_elements(&test->operands[count], &elements));
-    assert_true(elements <= 4096);
-    for (size_t i = 0; i < elements; i++) values[i] = (float)(0.5 + fed__rng_normal(&rng));
-    writer_floats(writer, names[count], test->operands[count].rank, test->operands[count].dims,
-                  values);
-  }
-  writer_trainable(writer, test->trainable ? test->trainable : lists[count - 1]);
-}
-
-/* y as one row of logits. The input's one feature is added so that the graph has an input. */
-static struct fed_trainer *make_trainer(struct graph_writer *writer,
-                                        const struct operand_case *test, struct fed_model **model) {
-  static const int64_t one = 1, row[2] = {1, -1};
-  struct fed_train_options options;
-  struct fed_trainer *trainer;
-  writer_init(writer);
-  writer_input(writer, "x", 1, &one);
-  write_operands(writer, test);
-  writer_ints(writer, "row", 2, row);
-  test->write(writer);
-  writer_node(writer, "Reshape", "y,row", "flat");
-  writer_node(writer, "Add", "flat,x", "logits");
-  writer_output(writer, "logits");
-  must(fed_model_load(&writer->context, writer_finish(writer), NULL, model));
-  fed_train_options_init(&options);
-  options.precision = FED_PRECISION_F64;
-  options.kernels = FED_KERNELS_REFERENCE;
-  options.batch_size = 1;
-  must(fed_trainer_new(&writer->context, *model, &options, &trainer));
-  *(int64_t *)fed_trainer_batch(trainer)->target.data = 1;
-  return trainer;
-}
-
-static double loss_of(struct fed_trainer *trainer) {
-  struct fed_metrics metrics = {0};
-  must(fed_evaluate_step(trainer, &metrics));
-  return metrics.loss_sum;
-}
-
-static void check_parameter(struct fed_trainer *trainer, const struct operand_case *test,
-                            size_t index, size_t elements) {
-  struct fed_metrics metrics = {0};
-  double *parameter = fed__trainer_parameter(trainer, index), largest = 0;
-  must(fed__gradient_compute(trainer, &metrics));
-  const double *gradient = fed__trainer_gradient(trainer, index);
-  for (size_t i = 0; i < elements; i++) {
-    const double before = parameter[i];
-    parameter[i] = before + STEP;
-    const double above = loss_of(trainer);
-    parameter[i] = before - STEP;
-    const double below = loss_of(trainer);
-    parameter[i] = before;
-    const double difference = (above - below) / (2 * STEP);
-    if (!(fabs(difference - gradient[i]) <= TOLERANCE))
-      fail_msg("%s: operand %zu, element %zu: finite difference %.12g, gradient %.12g", test->name,
-               index, i, difference, gradient[i]);
-    if (fabs(gradient[i]) > largest) largest = fabs(gradient[i]);
-  }
-  if (!(largest > 100 * TOLERANCE)) fail_msg("%s: operand %zu: no gradient", test->name, index);
-}
-
-static void check_case(const struct operand_case *test) {
-  struct graph_writer writer;
-  struct fed_model *model;
-  struct fed_trainer *trainer = make_trainer(&writer, test, &model);
-  const struct fed_params *params = fed_model_params(model);
-  for (size_t i = 0; i < params->count; i++)
-    check_parameter(trainer, test, i, fed_tensor_elements(&params->tensors[i]));
-  fed_trainer_free(trainer);
-  fed_model_free(model);
-  writer_clear(&writer);
-}
-
-#define INTS(...)                                                                                  \
-  sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[]) { __VA_ARGS__ }
+#include "unit/train/gradient_harness.h"
 
 static void gemm_plain(struct graph_writer *w) { writer_node(w, "Gemm", "a,b", "y"); }
 static void gemm_bias(struct graph_writer *w) { writer_node(w, "Gemm", "a,b,c", "y"); }
@@ -293,13 +191,4 @@ static const struct operand_case cases[] = {
     {"tied", tied, {{2, {3, 4}}, {2, {4, 4}}}},
 };
 
-static void test_case(void **state) { check_case(*state); }
-
-int main(void) {
-  enum { COUNT = sizeof cases / sizeof cases[0] };
-  struct CMUnitTest tests[COUNT];
-  for (size_t i = 0; i < COUNT; i++)
-    tests[i] =
-        (struct CMUnitTest){cases[i].name, test_case, NULL, NULL, (void *)(uintptr_t)&cases[i]};
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+int main(void) { return check_gradients(cases, sizeof cases / sizeof cases[0]); }
