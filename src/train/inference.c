@@ -61,7 +61,8 @@ static int know_tensor(struct fed__shapes *shapes, struct fed__known *known,
                        const struct fed_tensor *tensor) {
   const enum fed_dtype dtype = fed__dtype_for_work(tensor->dtype);
   FED_TRY(set_known(known, dtype, &tensor->shape, tensor->data));
-  if (dtype == tensor->dtype) return FED_OK;
+  if (known->elements == 0) known->content = ""; /* known, though the file has no bytes for it */
+  if (dtype == tensor->dtype || known->elements == 0) return FED_OK;
   void *content = new_content(shapes, known->elements * fed_dtype_size(dtype));
   if (!content) return FED_E_MEMORY;
   widen(tensor->dtype, tensor->data, known->elements, content);

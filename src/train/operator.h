@@ -7,7 +7,8 @@
  * contents of all inputs are known without any example (initializers that do not train, shapes),
  * the node is computed once, there and then, by its own forward: so forward has to deal with every
  * type that infer lets through. `prepare` makes kernel instances and says how much memory it wants;
- * `forward` and `backward` then run in every step and cannot fail or allocate.
+ * it may look at constants, whose data is in place by then, and at nothing else. `forward` and
+ * `backward` then run in every step and cannot fail or allocate.
  */
 #ifndef FED_TRAIN_OPERATOR_H
 #define FED_TRAIN_OPERATOR_H

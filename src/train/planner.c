@@ -189,8 +189,10 @@ static void add_operations(struct planner *planner) {
           j < node->input_count ? node->inputs[j] : node->outputs[j - node->input_count];
       if (value == FED__NONE) continue;
       const struct fed__known *known = &plan->shapes.values[value];
-      *operand = (struct fed__operand){
-          .shape = known->shape, .elements = known->elements, .dtype = known->dtype};
+      *operand = (struct fed__operand){.shape = known->shape,
+                                       .elements = known->elements,
+                                       .dtype = known->dtype,
+                                       .data = root_of(planner, value)->data};
     }
     operation++;
   }
