@@ -97,6 +97,15 @@ static int print_texts(const struct line *line, struct fed_buffer *out) {
   return fed_buffer_print(out, "]");
 }
 
+static int print_numbers(const struct line *line, struct fed_buffer *out) {
+  size_t count;
+  const double *numbers = (const double *)(const void *)items_at(line->setting, line->base, &count);
+  if (count == 0) return FED_OK;
+  for (size_t i = 0; i < count; i++)
+    FED_TRY(fed_buffer_print(out, "%s%.17g", i ? ", " : "[", numbers[i]));
+  return fed_buffer_print(out, "]");
+}
+
 /* Texts of one slot stand in a list of their own. */
 static int print_categories(const struct line *line, struct fed_buffer *out) {
   size_t count;
@@ -127,6 +136,8 @@ static int print_value(const struct line *line, struct fed_buffer *out) {
     return print_span(line, out);
   case FED__SETTING_TEXTS:
     return print_texts(line, out);
+  case FED__SETTING_NUMBERS:
+    return print_numbers(line, out);
   case FED__SETTING_CATEGORIES:
     return print_categories(line, out);
   case FED__SETTING_ITEMS:

@@ -180,6 +180,25 @@ static int read_texts(const struct reader *reader, const struct fed__setting *se
   return FED_OK;
 }
 
+/* The range of the setting is that of each number. */
+static int read_numbers(const struct reader *reader, const struct fed__setting *setting,
+                        const struct fed__yaml_node *node, const char *path, void *base) {
+  struct fed__setting number = *setting;
+  number.type = FED__SETTING_NUMBER;
+  number.offset = 0;
+  if (node->kind != FED__YAML_LIST || node->count == 0)
+    return raise_value(reader, setting, node, path, FED_E_TYPE);
+  double *numbers = make_items(reader, setting, node->count, 0, sizeof *numbers, base);
+  if (!numbers) return FED_E_MEMORY;
+  const struct fed__yaml_node *item = fed__yaml_first(reader->yaml, node);
+  for (size_t i = 0; item; i++, item = fed__yaml_next(reader->yaml, item)) {
+    char item_path[KEY_PATH_MAX];
+    index_path(item_path, path, i);
+    FED_TRY(read_scalar(reader, &number, item, item_path, &numbers[i]));
+  }
+  return FED_OK;
+}
+
 static size_t count_categories(const struct reader *reader, const struct fed__yaml_node *node) {
   size_t count = 0;
   const struct fed__yaml_node *item = fed__yaml_first(reader->yaml, node);
@@ -249,6 +268,8 @@ static int read_given(const struct reader *reader, const struct fed__setting *se
     return read_span(reader, setting, node, path, base);
   case FED__SETTING_TEXTS:
     return read_texts(reader, setting, node, path, base);
+  case FED__SETTING_NUMBERS:
+    return read_numbers(reader, setting, node, path, base);
   case FED__SETTING_CATEGORIES:
     return read_categories(reader, setting, node, path, base);
   case FED__SETTING_ITEMS:
@@ -320,7 +341,7 @@ static void clear_items(const struct fed_context *context, const struct fed__set
       fed__free(context, ((char **)(void *)items)[i]);
     } else if (setting->type == FED__SETTING_CATEGORIES) {
       fed__free(context, ((struct fed__category *)(void *)items)[i].text);
-    } else {
+    } else if (setting->type == FED__SETTING_ITEMS) {
       fed__settings_clear(context, setting->inner, items + i * setting->item_size);
     }
   }
@@ -353,6 +374,7 @@ void fed__settings_clear(const struct fed_context *context, const struct fed__se
       fed__settings_clear(context, settings->inner, base);
       break;
     case FED__SETTING_TEXTS:
+    case FED__SETTING_NUMBERS:
     case FED__SETTING_CATEGORIES:
     case FED__SETTING_ITEMS:
       clear_list(context, settings, base);

@@ -380,6 +380,8 @@ int fed__setting_expected(const struct fed__setting *setting, struct fed_buffer 
     return fed_buffer_print(out, "a list of two numbers, the smaller first");
   case FED__SETTING_TEXTS:
     return fed_buffer_print(out, "a list of texts%s", setting->minimum ? ", not empty" : "");
+  case FED__SETTING_NUMBERS:
+    return fed_buffer_print(out, "a list of numbers such as [0.5, 2]");
   case FED__SETTING_CATEGORIES:
     return fed_buffer_print(out, "a list of texts, or of lists of texts that count as one");
   case FED__SETTING_ITEMS:

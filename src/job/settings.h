@@ -34,6 +34,7 @@ enum fed__setting_type {
   FED__SETTING_SHAPE,      /* struct fed_shape; [1, 28, 28] */
   FED__SETTING_SPAN,       /* two doubles in a row, and an int at more_offset: is it given? */
   FED__SETTING_TEXTS,      /* char **, NULL-terminated; a size_t at more_offset counts them */
+  FED__SETTING_NUMBERS,    /* double *; a size_t at more_offset counts them */
   FED__SETTING_CATEGORIES, /* struct fed__category *, counted at more_offset */
   /* more settings */
   FED__SETTING_SECTION, /* a map of `inner` */
