@@ -51,33 +51,12 @@ static int write_identity(const struct fed_context *context, const char *folder,
   return code;
 }
 
-static int ask(const struct fed_context *context, const struct fed__token *token,
-               const struct fed__key *key, const char *proxy, Fed__EnrolReply **reply) {
-  const struct fed__http_client_options options = {
-      .url = token->url,
-      .ca_der = fed_slice_of(token->ca_certificate, token->ca_certificate_size),
-      .proxy = proxy,
-      .connect_timeout_ms = 10000,
-      .stall_timeout_ms = 30000};
-  struct fed__http_client *client = NULL;
-  struct fed_buffer request;
-  fed_buffer_init(&request, context, 1 << 16);
-  FED_TRY(fed__http_client_new(context, &options, &client));
-  int code = fed__request_create(key, "agent", &request);
-  if (code == FED_OK)
-    code = fed__federation_enrol(client, context, fed_slice_of(token->secret, sizeof token->secret),
-                                 fed_buffer_slice(&request), reply);
-  fed_buffer_clear(&request);
-  fed__http_client_free(client);
-  return code;
-}
-
 static int enrol_with(const struct fed_context *context, const char *folder,
                       const struct fed__token *token, const char *proxy) {
   Fed__EnrolReply *reply = NULL;
   struct fed__key key;
   FED_TRY(fed__key_generate(context, &key));
-  int code = ask(context, token, &key, proxy, &reply);
+  int code = fed__federation_enrol_by_token(context, token, &key, proxy, &reply);
   if (code == FED_OK) code = write_identity(context, folder, token, &key, reply);
   if (code == FED_OK)
     fed__log(context, FED_LOG_INFO, "agent.enrolled", "s:s, s:s", "name", reply->name, "server",

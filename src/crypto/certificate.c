@@ -80,6 +80,16 @@ int fed__certificate_encode_pem(struct fed_slice certificate, struct fed_buffer 
   return convert(certificate, PEM_write_bio_X509, pem);
 }
 
+_Static_assert(FED__NAME_PART_SIZE == FED__NAME_MAX + 1, "a name's part is a name");
+
+int fed__certificate_federation(struct fed_slice ca, char name[FED__NAME_MAX + 1]) {
+  X509 *opened;
+  FED_TRY(fed__x509_decode(ca, &opened));
+  const int code = fed__x509_name_part(X509_get_subject_name(opened), NID_organizationName, name);
+  X509_free(opened);
+  return code;
+}
+
 static const char *describe_use(X509 *certificate) {
   const uint32_t use = X509_get_extended_key_usage(certificate);
   if (X509_check_ca(certificate)) return "certificate authority";

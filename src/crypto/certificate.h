@@ -123,6 +123,9 @@ struct fed__identity {
 FED_MUST int fed__certificate_verify(struct fed_slice ca, struct fed_slice peer, int64_t wall_ms,
                                      struct fed__identity *identity);
 
+/* The federation's name, from its authority's certificate. FED_E_CERTIFICATE. */
+FED_MUST int fed__certificate_federation(struct fed_slice ca, char name[FED__NAME_MAX + 1]);
+
 /* Lines for people: subject, use, serial, validity, fingerprint. Verifies nothing. */
 FED_MUST int fed__certificate_describe(struct fed_slice certificate, struct fed_buffer *text);
 

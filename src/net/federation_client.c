@@ -71,6 +71,28 @@ int fed__federation_enrol(struct fed__http_client *client, const struct fed_cont
   return code;
 }
 
+int fed__federation_enrol_by_token(const struct fed_context *context,
+                                   const struct fed__token *token, const struct fed__key *key,
+                                   const char *proxy, Fed__EnrolReply **reply) {
+  const struct fed__http_client_options options = {
+      .url = token->url,
+      .ca_der = fed_slice_of(token->ca_certificate, token->ca_certificate_size),
+      .proxy = proxy,
+      .connect_timeout_ms = 10000,
+      .stall_timeout_ms = 30000};
+  struct fed__http_client *client = NULL;
+  struct fed_buffer request;
+  fed_buffer_init(&request, context, 1 << 16);
+  FED_TRY(fed__http_client_new(context, &options, &client));
+  int code = fed__request_create(key, "newcomer", &request);
+  if (code == FED_OK)
+    code = fed__federation_enrol(client, context, fed_slice_of(token->secret, sizeof token->secret),
+                                 fed_buffer_slice(&request), reply);
+  fed_buffer_clear(&request);
+  fed__http_client_free(client);
+  return code;
+}
+
 int fed__federation_check_in(struct fed__http_client *client, const struct fed_context *context,
                              const Fed__CheckIn *hello, int (*interrupt)(void *),
                              void *interrupt_data, Fed__CheckInReply **reply) {

@@ -8,6 +8,8 @@
 #define FED_FEDERATION_CLIENT_H
 
 #include "crypto/hash.h"
+#include "crypto/keys.h"
+#include "crypto/token.h"
 #include "net/http_client.h"
 #include "wire/wire.h"
 
@@ -16,6 +18,13 @@
 FED_MUST int fed__federation_enrol(struct fed__http_client *client,
                                    const struct fed_context *context, struct fed_slice secret,
                                    struct fed_slice request_der, Fed__EnrolReply **reply);
+
+/* The whole of it from a token: connect to its server, trusting its authority only, and ask for a
+ * certificate for `key`. `proxy` NULL: from the environment. */
+FED_MUST int fed__federation_enrol_by_token(const struct fed_context *context,
+                                            const struct fed__token *token,
+                                            const struct fed__key *key, const char *proxy,
+                                            Fed__EnrolReply **reply);
 
 FED_MUST int fed__federation_check_in(struct fed__http_client *client,
                                       const struct fed_context *context, const Fed__CheckIn *hello,

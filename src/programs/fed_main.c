@@ -22,6 +22,7 @@ int main(int count, char **words) {
       {fed__demo_commands, COUNT(fed__demo_commands)},
       {fed__server_commands, COUNT(fed__server_commands)},
       {fed__enroll_commands, COUNT(fed__enroll_commands)},
+      {fed__operator_commands, COUNT(fed__operator_commands)},
       {fed__job_commands, COUNT(fed__job_commands)},
       {fed__model_commands, COUNT(fed__model_commands)},
       {fed__report_commands, COUNT(fed__report_commands)},

@@ -108,8 +108,8 @@ static int make_operator(const struct fed_context *context, const char *folder,
   return code;
 }
 
-static int write_settings(const struct fed_context *context, const char *folder,
-                          const struct fed__federation *federation) {
+int fed__federation_save(const struct fed_context *context, const char *folder,
+                         const struct fed__federation *federation) {
   struct fed_buffer text;
   fed_buffer_init(&text, context, 1 << 16);
   json_t *json =
@@ -138,7 +138,7 @@ static int create_parts(const struct fed_context *context, const char *folder,
   FED_TRY(fed__sqlite_store_open(context, path, 1, &store));
   int code = make_operator(context, folder, ca, store);
   store->ops->close(store);
-  return code == FED_OK ? write_settings(context, folder, federation) : code;
+  return code == FED_OK ? fed__federation_save(context, folder, federation) : code;
 }
 
 int fed__federation_create(const struct fed_context *context, const char *folder,

@@ -213,7 +213,8 @@ static int load_objects(struct fed__run *run) {
     code = server->store->ops->object_get(server->store, &run->record.graph, &graph);
   if (code == FED_OK)
     code = fed__job_parse(server->context, "job.yaml", fed_buffer_slice(&plan), &run->job);
-  if (code == FED_OK) code = fed_model_load(server->context, fed_buffer_slice(&graph), NULL, &run->model);
+  if (code == FED_OK)
+    code = fed_model_load(server->context, fed_buffer_slice(&graph), NULL, &run->model);
   fed_buffer_clear(&plan);
   fed_buffer_clear(&graph);
   return code;

@@ -46,6 +46,8 @@ FED_MUST int fed__federation_create(const struct fed_context *context, const cha
                                     const struct fed__federation *federation);
 FED_MUST int fed__federation_load(const struct fed_context *context, const char *folder,
                                   struct fed__federation *federation);
+FED_MUST int fed__federation_save(const struct fed_context *context, const char *folder,
+                                  const struct fed__federation *federation);
 
 /* Work on a federation's folder beside a running server. Token: appended to `out` as text.
  * List: JSON array of clients and open tokens. Revoke: takes effect on the client's next request.
@@ -57,5 +59,22 @@ FED_MUST int fed__federation_list(const struct fed_context *context, const char 
                                   struct fed_buffer *json);
 FED_MUST int fed__federation_revoke(const struct fed_context *context, const char *folder,
                                     const char *name);
+
+/* An operator's own folder, anywhere:
+ *   folder/  federation.json  ca.pem  operator.key (private)  operator.pem
+ * Enrol: make a key, trade the token for a certificate; FED_E_EXISTS if the folder holds a
+ * federation or an operator already. Renew: trade a token for a new certificate for the folder's
+ * key. FED_E_ROLE if the token was for an agent; it is used up then. FED_E_TOKEN, FED_E_NETWORK …
+ */
+FED_MUST int fed__operator_enrol(const struct fed_context *context, const char *folder,
+                                 struct fed_slice token, const char *proxy,
+                                 struct fed__identity *identity);
+FED_MUST int fed__operator_renew(const struct fed_context *context, const char *folder,
+                                 struct fed_slice token, const char *proxy,
+                                 struct fed__identity *identity);
+
+/* Who the folder's certificate says the operator is; errors of fed__certificate_verify. */
+FED_MUST int fed__operator_load(const struct fed_context *context, const char *folder,
+                                struct fed__identity *identity);
 
 #endif

@@ -25,6 +25,7 @@ expect() {
 expect job fed jo
 expect 'new check submit list watch stop' fed job ''
 expect submit fed job su
+expect 'enroll renew show' fed operator ''
 expect --watch fed job submit --wa
 expect --watch fed job submit job.yaml --wa
 expect create fed server c

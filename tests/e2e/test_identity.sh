@@ -108,3 +108,43 @@ contains "$work/log/a" "code=REVOKED" "the certificate of 'a' was revoked"
 grep -q "^a .*revoked" "$work/said" || fail "the list does not say that a is revoked"
 expect 6 "$FED" enroll revoke nobody --dir "$work/federation"
 said "nobody"
+
+# ---- a second operator: a folder from a token, renewed with another, put out
+
+# operator_token NAME ROLE: into $work/operator.token
+operator_token() {
+  "$FED" enroll token "$1" --role "$2" --dir "$work/federation" --out "$work/operator.token"
+}
+operator() {
+  "$FED" operator "$1" --dir "$work/$2" --token "$work/operator.token"
+}
+operator_token maria operator
+expect 0 operator enroll maria
+key=$(sed -n 's/^key *//p' "$work/said")
+[ "$(openssl pkey -in "$work/maria/operator.key" -pubout -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n')" = "$key" ] ||
+  fail "the key shown is not the folder's"
+[ "$(stat -c %a "$work/maria/operator.key")" = 600 ] || fail "others may read operator.key"
+expect 0 "$FED" job list --dir "$work/maria"
+expect 6 operator enroll maria
+said "holds a federation or an operator already"
+expect 5 operator renew maria
+said "was used before"
+
+cp -r "$work/maria" "$work/maria-before"
+operator_token maria operator
+expect 0 operator renew maria
+said "maria" "$key" # it stays
+expect 0 "$FED" agents --dir "$work/maria"
+expect 5 "$FED" agents --dir "$work/maria-before"
+said "has enrolled again since"
+
+operator_token x agent
+expect 9 operator renew maria
+said "the token was for the agent 'x', not for an operator"
+expect 5 "$FED" operator renew --dir "$work/maria" --token "$work/other.token"
+said "another federation"
+expect 0 "$FED" operator show --dir "$work/maria" --json
+said '"name":"maria","role":"operator"' "$key"
+"$FED" enroll revoke maria --dir "$work/federation" --quiet
+expect 5 "$FED" job list --dir "$work/maria"
+said "was revoked"

@@ -62,6 +62,14 @@ static void reads_both_kinds_of_time(void **state) {
   assert_true(identity.not_after_ms == INT64_C(2524608000000));
 }
 
+static void names_the_federation(void **state) {
+  (void)state;
+  char name[FED__NAME_MAX + 1] = "unchanged";
+  assert_int_equal(fed__certificate_federation(fed_buffer_slice(&ca), name), FED_OK);
+  assert_string_equal(name, "Test federation");
+  assert_int_equal(fed__certificate_federation(fed_slice_of_text("x"), name), FED_E_CERTIFICATE);
+}
+
 static void refuses_strangers(void **state) {
   (void)state;
   static const struct {
@@ -231,6 +239,7 @@ int main(void) {
       TEST(names_the_client),
       TEST(reads_both_kinds_of_time),
       TEST(refuses_other_kinds_of_keys),
+      TEST(names_the_federation),
       TEST(refuses_strangers),
       TEST(judges_by_the_given_clock),
       TEST(refuses_every_cut_and_every_addition),
