@@ -33,6 +33,25 @@ hour=$(date +%H | sed 's/^0//')
 refused "{allow: {jobs: [test]}, $data, schedule: {hours: $(((hour + 2) % 24))-$(((hour + 4) % 24))}}" \
   "this site's policy trains only from"
 
+# Whose signatures count, by name and by key: the first operator's do not, a second one's do.
+"$FED" enroll token maria --role operator --dir "$work/federation" --out "$work/maria.token"
+expect 0 "$FED" operator enroll --dir "$work/maria" --token "$work/maria.token"
+key=$("$FED" operator show --dir "$work/maria" | sed -n 's/^key *//p')
+refused "{allow: {jobs: [test], signers: [ma*]}, $data}" \
+  "job 'test' is signed by 'operator', who is not among the signers that this site's policy allows"
+contains "$work/said" '"type":"job.created"' '"signer":"operator"'
+refused "{allow: {jobs: [test], signer_keys: [$key]}, $data}" "which is not among the keys that this site's policy allows"
+echo "{allow: {jobs: [test], signers: [ma*], signer_keys: [$key]}, $data}" >"$work/c/policy.yaml"
+for name in a b c; do start_agent "$name"; done
+all_wait() { [ "$("$FED" agents --dir "$work/maria" | grep -c waiting)" = 3 ]; }
+within 20 all_wait
+expect 0 "$FED" job submit "$work/job/job.yaml" --dir "$work/maria" --watch --json
+contains "$work/said" '"signer":"maria"' '"client":"c","examples"'
+lacks "$work/said" '"type":"client.refused"'
+for name in a b c; do stop "$name"; done
+expect 0 "$FED" job list --dir "$work/maria"
+said operator maria
+
 # A job that wants a program that this site does not name.
 sed -i 's/^train: {/train: {trainer: numpy, /' "$work/job/job.yaml"
 for name in a b; do
