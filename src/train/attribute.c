@@ -5,6 +5,8 @@
 #include "base/raise.h"
 #include "train/graph.h"
 
+#include <stdio.h>
+
 #define ATTRIBUTE_TYPE(name) ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__##name
 
 const Onnx__AttributeProto *fed__attribute_find(const struct fed__node *node, const char *name) {
@@ -70,4 +72,25 @@ int fed__attribute_text(const struct fed__node *node, const char *name, const ch
   *value =
       attribute ? fed_slice_of(attribute->s.data, attribute->s.len) : fed_slice_of_text(absent);
   return FED_OK;
+}
+
+static const char *list_choices(const char *const *choices, char *text, size_t size) {
+  size_t at = 0;
+  for (size_t i = 0; choices[i] && at < size; i++)
+    at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", choices[i]);
+  return text;
+}
+
+int fed__attribute_choice(const struct fed__node *node, const char *name,
+                          const char *const *choices, size_t *choice) {
+  struct fed_slice value;
+  char list[300];
+  FED_TRY(fed__attribute_text(node, name, choices[0], &value));
+  for (*choice = 0; choices[*choice]; ++*choice)
+    if (strlen(choices[*choice]) == value.size &&
+        memcmp(choices[*choice], value.data, value.size) == 0)
+      return FED_OK;
+  return FED_RAISE(FED_E_UNSUPPORTED, "attribute '%s' is '%.*s'; supported are %s", name,
+                   (int)(value.size < 100 ? value.size : 100), (const char *)value.data,
+                   list_choices(choices, list, sizeof list));
 }
