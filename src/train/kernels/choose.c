@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * choose.c: which table of kernels a trainer uses. oneDNN is the fastest and float32 only; the
- * reference serves float64 and machines without oneDNN.
+ * choose.c: which table of kernels a trainer uses. For float32 the best of each kind: fed's own
+ * matrix products, oneDNN's convolutions, and the reference for what is left. The reference alone
+ * serves float64.
  */
 #include "train/kernels/kernels.h"
 
 #include "base/raise.h"
+#include "train/kernels/vector/vector_gemm.h"
+
+#include <pthread.h>
+#include <stdio.h>
 
 static int choose_double(enum fed_kernels wanted, const struct fed_kernel_table **table) {
   if (wanted == FED_KERNELS_ONEDNN)
@@ -17,11 +22,31 @@ static int choose_double(enum fed_kernels wanted, const struct fed_kernel_table 
   return FED_OK;
 }
 
-static int choose_automatically(const struct fed_kernel_table **table) {
-  const int code = fed__kernels_onednn(table);
-  if (code != FED_E_UNSUPPORTED) return code;
+static struct fed_kernel_table best;
+static char best_name[32];
+static int best_code; /* of loading oneDNN, which may be missing but not broken */
+static pthread_once_t best_once = PTHREAD_ONCE_INIT;
+
+static void fill_best(void) {
+  const struct fed_kernel_table *base = &fed__kernels_reference_f32;
+  const struct fed__vector_gemm *vector = fed__vector_gemm_find();
+  const int code = fed__kernels_onednn(&base);
+  best_code = code == FED_E_UNSUPPORTED ? FED_OK : code;
   fed_error_clear();
-  *table = &fed__kernels_reference_f32;
+  best = *base;
+  if (!vector) return;
+  best.gemm = vector->gemm;
+  best.packed_bytes = vector->packed_bytes;
+  best.pack = vector->pack;
+  best.gemm_packed = vector->gemm_packed;
+  snprintf(best_name, sizeof best_name, "%s+%s", vector->name, base->name);
+  best.name = best_name;
+}
+
+static int choose_automatically(const struct fed_kernel_table **table) {
+  pthread_once(&best_once, fill_best);
+  if (best_code != FED_OK) return fed__kernels_onednn(table); /* the message is per thread */
+  *table = &best;
   return FED_OK;
 }
 

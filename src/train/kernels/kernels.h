@@ -45,6 +45,11 @@ struct fed_kernel_table {
   enum fed_precision precision;
 
   void (*gemm)(const struct fed_gemm *shape, const void *a, const void *b, void *c);
+  /* The same with b laid out beforehand, in packed_bytes of memory, for a b that serves many
+   * products. The shape's alpha and beta count in gemm_packed only. */
+  size_t (*packed_bytes)(const struct fed_gemm *shape);
+  void (*pack)(const struct fed_gemm *shape, const void *b, void *packed);
+  void (*gemm_packed)(const struct fed_gemm *shape, const void *a, const void *packed, void *c);
 
   FED_MUST int (*conv_new)(const struct fed_context *context, const struct fed_conv *shape,
                            struct fed_kernel_instance **instance);
@@ -68,7 +73,8 @@ struct fed_kernel_table {
   size_t (*instance_bytes)(const struct fed_kernel_instance *instance);
 };
 
-/* The table for a precision. FED_KERNELS_AUTO falls back to the reference; asking for oneDNN by
+/* The table for a precision. FED_KERNELS_AUTO: fed's own matrix products if the processor has AVX2
+ * or AVX-512, oneDNN for the rest if it is there, the reference for what is left; asking for oneDNN by
  * name fails with FED_E_UNSUPPORTED, saying which package to install, if its library cannot be
  * loaded. The library is loaded on first use, never before, so that an idle agent does not map it.
  */
