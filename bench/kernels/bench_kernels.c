@@ -118,8 +118,18 @@ static void bench_dense(const struct fed_kernel_table *table, const char *name, 
 static void bench_conv(const struct fed_kernel_table *table, const char *name, int64_t batch,
                        int64_t in, int64_t out, int64_t size, int64_t kernel) {
   const int64_t pad = kernel / 2, plane = size * size;
-  const struct fed_conv conv = {batch,  in,     out,    1,      size,       size,       size, size,
-                                kernel, kernel, {1, 1}, {1, 1}, {pad, pad}, {pad, pad}, 1};
+  const struct fed_conv conv = {batch,
+                                in,
+                                out,
+                                1,
+                                {{1, size, size},
+                                 {1, size, size},
+                                 {1, kernel, kernel},
+                                 {1, 1, 1},
+                                 {1, 1, 1},
+                                 {0, pad, pad},
+                                 {0, pad, pad}},
+                                1};
   struct task task = {.table = table,
                       .a = new_floats(batch * in * plane),
                       .b = new_floats(out * in * kernel * kernel),
@@ -141,8 +151,10 @@ static void bench_conv(const struct fed_kernel_table *table, const char *name, i
 static void bench_pool(const struct fed_kernel_table *table, const char *name, int64_t batch,
                        int64_t channels, int64_t size) {
   const int64_t half = size / 2, outs = batch * channels * half * half;
-  const struct fed_pool pool = {batch, channels, size,   size,   half,   half,
-                                2,     2,        {2, 2}, {1, 1}, {0, 0}, {0, 0}};
+  const struct fed_pool pool = {
+      .batch = batch,
+      .channels = channels,
+      .window = {{1, size, size}, {1, half, half}, {1, 2, 2}, {1, 2, 2}, {1, 1, 1}, {0}, {0}}};
   struct task task = {.table = table,
                       .a = new_floats(batch * channels * size * size),
                       .b = new_floats(outs),

@@ -11,11 +11,15 @@
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 
+static int axis_halves(const struct fed_window *window, int axis) {
+  return window->kernel[axis] == 2 && window->stride[axis] == 2 && window->dilation[axis] == 1 &&
+         window->pad_before[axis] == 0 && 2 * window->out[axis] <= window->in[axis];
+}
+
 int fed__halving_pool_fits(const struct fed_pool *pool) {
-  return pool->kernel_height == 2 && pool->kernel_width == 2 && pool->stride[0] == 2 &&
-         pool->stride[1] == 2 && pool->dilation[0] == 1 && pool->dilation[1] == 1 &&
-         pool->pad_before[0] == 0 && pool->pad_before[1] == 0 &&
-         2 * pool->out_height <= pool->in_height && 2 * pool->out_width <= pool->in_width;
+  return pool->window.in[0] == 1 && pool->window.out[0] == 1 && pool->window.kernel[0] == 1 &&
+         pool->window.pad_before[0] == 0 && axis_halves(&pool->window, 1) &&
+         axis_halves(&pool->window, 2);
 }
 
 struct best {
@@ -66,7 +70,7 @@ static void reduce_window(const float *top, int32_t width, int32_t at, float *y,
 /* `at` is the index of the row's first pixel. The last vector overlaps the one before. */
 static void reduce_row(const struct fed_pool *pool, const float *plane, int32_t at, float *y,
                        int32_t *argmax) {
-  const int32_t width = (int32_t)pool->in_width, count = (int32_t)pool->out_width;
+  const int32_t width = (int32_t)pool->window.in[2], count = (int32_t)pool->window.out[2];
   const float *top = plane + at;
   if (count < LANES)
     for (int32_t i = 0; i < count; i++)
@@ -80,11 +84,12 @@ static void reduce_row(const struct fed_pool *pool, const float *plane, int32_t 
 
 void fed__halving_pool_forward(const struct fed_pool *pool, const float *x, float *y,
                                int32_t *argmax) {
-  const int64_t in_plane = pool->in_height * pool->in_width;
+  const int64_t in_width = pool->window.in[2], out_width = pool->window.out[2];
+  const int64_t in_plane = pool->window.in[1] * in_width;
   for (int64_t i = 0; i < pool->batch * pool->channels; i++, x += in_plane)
-    for (int64_t row = 0; row < pool->out_height; row++) {
-      reduce_row(pool, x, (int32_t)(2 * row * pool->in_width), y, argmax);
-      y += pool->out_width;
-      argmax += pool->out_width;
+    for (int64_t row = 0; row < pool->window.out[1]; row++) {
+      reduce_row(pool, x, (int32_t)(2 * row * in_width), y, argmax);
+      y += out_width;
+      argmax += out_width;
     }
 }

@@ -12,13 +12,14 @@ struct fed_kernel_instance {
   const struct fed_context *context;
   struct fed_conv conv; /* whichever of the two it was made for */
   struct fed_pool pool;
-  void *state; /* the kernel's own, with the function that frees it; NULL for the reference */
+  int32_t *counts; /* of a pooling that averages, by output in the plane: what to divide by */
+  void *state;     /* the kernel's own, with the function that frees it; NULL for the reference */
   void (*state_free)(struct fed_kernel_instance *instance);
   size_t bytes; /* of this struct and of everything behind `state` */
 };
 
 /* A checked instance without state. FED_E_SHAPE for a shape that contradicts itself, FED_E_RANGE
- * for a plane that int32_t indices cannot address. */
+ * for a plane or kernel that int32_t indices cannot address. */
 FED_MUST int fed__conv_instance_new(const struct fed_context *context, const struct fed_conv *shape,
                                     struct fed_kernel_instance **instance);
 FED_MUST int fed__pool_instance_new(const struct fed_context *context, const struct fed_pool *shape,

@@ -25,17 +25,30 @@ struct fed_gemm {
   double alpha, beta;
 };
 
-/* 2-D convolution (1-D as height 1), grouped and dilated. Weights: [out, in / groups, kh, kw]. */
+#define FED_SPATIAL 3
+
+/* A window that slides over depth, height and width. What has fewer dimensions lacks the first
+ * ones: they are of extent 1 with kernel, stride and dilation 1. Padding is a matter of position
+ * alone: there are no elements behind it. */
+struct fed_window {
+  int64_t in[FED_SPATIAL], out[FED_SPATIAL], kernel[FED_SPATIAL];
+  int64_t stride[FED_SPATIAL], dilation[FED_SPATIAL];
+  int64_t pad_before[FED_SPATIAL], pad_after[FED_SPATIAL];
+};
+
+/* Convolution, grouped and dilated. Weights: [out, in / groups, kernel…]. */
 struct fed_conv {
   int64_t batch, in_channels, out_channels, groups;
-  int64_t in_height, in_width, out_height, out_width, kernel_height, kernel_width;
-  int64_t stride[2], dilation[2], pad_before[2], pad_after[2]; /* height, width */
+  struct fed_window window;
   int has_bias;
 };
 
+/* Pooling, each channel for itself. */
 struct fed_pool {
-  int64_t batch, channels, in_height, in_width, out_height, out_width, kernel_height, kernel_width;
-  int64_t stride[2], dilation[2], pad_before[2], pad_after[2];
+  int64_t batch, channels;
+  struct fed_window window;
+  int averages;       /* made for average_pool, else for max_pool */
+  int counts_padding; /* an average divides by the pixels of the padding, too */
 };
 
 struct fed_kernel_instance; /* opaque; freed with the table's instance_free */
@@ -55,27 +68,28 @@ struct fed_kernel_table {
                            struct fed_kernel_instance **instance);
   void (*conv_forward)(struct fed_kernel_instance *instance, const void *x, const void *w,
                        const void *bias, void *y);
-  /* dx is overwritten; NULL when nobody needs it. dw and dbias are overwritten; dbias NULL
-   * without bias. */
+  /* dx, dw and dbias are overwritten; NULL: nobody needs it. */
   void (*conv_backward)(struct fed_kernel_instance *instance, const void *x, const void *w,
                         const void *dy, void *dx, void *dw, void *dbias);
 
   FED_MUST int (*pool_new)(const struct fed_context *context, const struct fed_pool *shape,
                            struct fed_kernel_instance **instance);
-  /* argmax: batch * channels * out_height * out_width indices into the in_height * in_width plane;
-   * the first of equal maxima, as PyTorch does. */
+  /* argmax: for each output the index in the input's plane (depth * height * width); the first of
+   * equal maxima, as PyTorch does. */
   void (*max_pool_forward)(struct fed_kernel_instance *instance, const void *x, void *y,
                            int32_t *argmax);
   void (*max_pool_backward)(struct fed_kernel_instance *instance, const void *dy,
                             const int32_t *argmax, void *dx);
+  void (*average_pool_forward)(struct fed_kernel_instance *instance, const void *x, void *y);
+  void (*average_pool_backward)(struct fed_kernel_instance *instance, const void *dy, void *dx);
 
   void (*instance_free)(struct fed_kernel_instance *instance);
   size_t (*instance_bytes)(const struct fed_kernel_instance *instance);
 };
 
 /* The table for a precision. FED_KERNELS_AUTO: fed's own matrix products if the processor has AVX2
- * or AVX-512, oneDNN for the rest if it is there, the reference for what is left; asking for oneDNN by
- * name fails with FED_E_UNSUPPORTED, saying which package to install, if its library cannot be
+ * or AVX-512, oneDNN for the rest if it is there, the reference for what is left; asking for oneDNN
+ * by name fails with FED_E_UNSUPPORTED, saying which package to install, if its library cannot be
  * loaded. The library is loaded on first use, never before, so that an idle agent does not map it.
  */
 FED_MUST int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,

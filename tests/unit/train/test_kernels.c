@@ -113,59 +113,227 @@ static void check_gemm_ignores_c(const struct fed_kernel_table *table) {
 
 struct conv_case {
   const char *name;
-  int64_t batch, in, out, groups, height, width, kernel_height, kernel_width;
-  int64_t stride[2], dilation[2], before[2], after[2];
+  int64_t batch, in, out, groups, size[3], kernel[3];
+  int64_t stride[3], dilation[3], before[3], after[3];
   int has_bias;
 };
 
 static const struct conv_case conv_cases[] = {
-    {"one pixel", 1, 1, 1, 1, 1, 1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},
-    {"pointwise", 3, 5, 7, 1, 4, 6, 1, 1, {1, 1}, {1, 1}, {0, 0}, {0, 0}, 1},
-    {"fashion 1", 2, 1, 16, 1, 28, 28, 5, 5, {1, 1}, {1, 1}, {2, 2}, {2, 2}, 1},
-    {"fashion 2", 33, 16, 32, 1, 14, 14, 5, 5, {1, 1}, {1, 1}, {2, 2}, {2, 2}, 1},
-    {"no bias", 4, 3, 8, 1, 9, 7, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 0},
-    {"strided", 5, 4, 6, 1, 11, 13, 3, 3, {2, 3}, {1, 1}, {1, 0}, {0, 1}, 1},
-    {"dilated", 2, 3, 5, 1, 12, 10, 3, 2, {1, 1}, {2, 3}, {2, 3}, {2, 0}, 1},
-    {"asymmetric", 2, 8, 16, 1, 7, 9, 4, 2, {1, 2}, {1, 1}, {2, 0}, {1, 1}, 0},
-    {"grouped", 3, 8, 12, 4, 6, 6, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
-    {"wide groups", 2, 32, 64, 2, 5, 5, 3, 3, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 1},
-    {"depthwise", 4, 24, 24, 24, 8, 9, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
-    {"depthwise strided", 1, 7, 7, 7, 9, 9, 5, 5, {2, 2}, {1, 1}, {2, 2}, {2, 2}, 0},
-    {"multiplied depthwise", 2, 3, 6, 3, 6, 5, 3, 3, {1, 1}, {1, 1}, {0, 1}, {1, 0}, 1},
-    {"signal", 6, 4, 9, 1, 1, 40, 1, 7, {1, 2}, {1, 1}, {0, 3}, {0, 3}, 1},
-    {"causal signal", 2, 6, 6, 1, 1, 17, 1, 3, {1, 1}, {1, 4}, {0, 8}, {0, 0}, 1},
-    {"padding over the kernel", 2, 2, 3, 1, 3, 3, 2, 2, {1, 1}, {1, 1}, {3, 2}, {2, 3}, 1},
-    {"stride over the kernel", 2, 3, 4, 1, 10, 10, 1, 2, {3, 4}, {1, 1}, {0, 0}, {0, 0}, 1},
-    {"many channels", 1, 65, 33, 1, 4, 4, 3, 3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+    {"one pixel", 1, 1, 1, 1, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, 1},
+    {"pointwise", 3, 5, 7, 1, {1, 4, 6}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}, 1},
+    {"fashion 1",
+     2,
+     1,
+     16,
+     1,
+     {1, 28, 28},
+     {1, 5, 5},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 2, 2},
+     {0, 2, 2},
+     1},
+    {"fashion 2",
+     33,
+     16,
+     32,
+     1,
+     {1, 14, 14},
+     {1, 5, 5},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 2, 2},
+     {0, 2, 2},
+     1},
+    {"no bias", 4, 3, 8, 1, {1, 9, 7}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, 0},
+    {"strided", 5, 4, 6, 1, {1, 11, 13}, {1, 3, 3}, {1, 2, 3}, {1, 1, 1}, {0, 1, 0}, {0, 0, 1}, 1},
+    {"dilated", 2, 3, 5, 1, {1, 12, 10}, {1, 3, 2}, {1, 1, 1}, {1, 2, 3}, {0, 2, 3}, {0, 2, 0}, 1},
+    {"asymmetric",
+     2,
+     8,
+     16,
+     1,
+     {1, 7, 9},
+     {1, 4, 2},
+     {1, 1, 2},
+     {1, 1, 1},
+     {0, 2, 0},
+     {0, 1, 1},
+     0},
+    {"grouped", 3, 8, 12, 4, {1, 6, 6}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, 1},
+    {"wide groups",
+     2,
+     32,
+     64,
+     2,
+     {1, 5, 5},
+     {1, 3, 3},
+     {1, 2, 2},
+     {1, 1, 1},
+     {0, 1, 1},
+     {0, 1, 1},
+     1},
+    {"depthwise",
+     4,
+     24,
+     24,
+     24,
+     {1, 8, 9},
+     {1, 3, 3},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 1, 1},
+     {0, 1, 1},
+     1},
+    {"depthwise strided",
+     1,
+     7,
+     7,
+     7,
+     {1, 9, 9},
+     {1, 5, 5},
+     {1, 2, 2},
+     {1, 1, 1},
+     {0, 2, 2},
+     {0, 2, 2},
+     0},
+    {"multiplied depthwise",
+     2,
+     3,
+     6,
+     3,
+     {1, 6, 5},
+     {1, 3, 3},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 0, 1},
+     {0, 1, 0},
+     1},
+    {"signal", 6, 4, 9, 1, {1, 1, 40}, {1, 1, 7}, {1, 1, 2}, {1, 1, 1}, {0, 0, 3}, {0, 0, 3}, 1},
+    {"causal signal",
+     2,
+     6,
+     6,
+     1,
+     {1, 1, 17},
+     {1, 1, 3},
+     {1, 1, 1},
+     {1, 1, 4},
+     {0, 0, 8},
+     {0, 0, 0},
+     1},
+    {"padding over the kernel",
+     2,
+     2,
+     3,
+     1,
+     {1, 3, 3},
+     {1, 2, 2},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 3, 2},
+     {0, 2, 3},
+     1},
+    {"stride over the kernel",
+     2,
+     3,
+     4,
+     1,
+     {1, 10, 10},
+     {1, 1, 2},
+     {1, 3, 4},
+     {1, 1, 1},
+     {0, 0, 0},
+     {0, 0, 0},
+     1},
+    {"many channels",
+     1,
+     65,
+     33,
+     1,
+     {1, 4, 4},
+     {1, 3, 3},
+     {1, 1, 1},
+     {1, 1, 1},
+     {0, 1, 1},
+     {0, 1, 1},
+     1},
+    {"volume", 2, 3, 5, 1, {5, 6, 7}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, 1},
+    {"strided volume",
+     2,
+     16,
+     8,
+     1,
+     {5, 7, 8},
+     {2, 3, 1},
+     {2, 1, 3},
+     {1, 2, 1},
+     {0, 2, 1},
+     {1, 1, 0},
+     0},
+    {"grouped volume",
+     3,
+     8,
+     4,
+     2,
+     {4, 4, 5},
+     {3, 1, 2},
+     {1, 2, 1},
+     {1, 1, 2},
+     {1, 0, 0},
+     {1, 0, 2},
+     1},
+    {"depthwise volume",
+     2,
+     9,
+     9,
+     9,
+     {4, 5, 6},
+     {3, 3, 3},
+     {1, 1, 1},
+     {1, 1, 1},
+     {1, 1, 1},
+     {1, 1, 1},
+     1},
+    {"depth alone",
+     2,
+     4,
+     3,
+     1,
+     {9, 1, 1},
+     {3, 1, 1},
+     {2, 1, 1},
+     {1, 1, 1},
+     {1, 0, 0},
+     {0, 0, 0},
+     1},
 };
 
 static int64_t out_extent(const struct conv_case *c, int axis) {
-  const int64_t in = axis ? c->width : c->height;
-  const int64_t kernel = axis ? c->kernel_width : c->kernel_height;
-  return (in + c->before[axis] + c->after[axis] - c->dilation[axis] * (kernel - 1) - 1) /
+  return (c->size[axis] + c->before[axis] + c->after[axis] -
+          c->dilation[axis] * (c->kernel[axis] - 1) - 1) /
              c->stride[axis] +
          1;
 }
 
 static struct fed_conv conv_of(const struct conv_case *c) {
-  struct fed_conv conv = {
-      .batch = c->batch,
-      .in_channels = c->in,
-      .out_channels = c->out,
-      .groups = c->groups,
-      .in_height = c->height,
-      .in_width = c->width,
-      .out_height = out_extent(c, 0),
-      .out_width = out_extent(c, 1),
-      .kernel_height = c->kernel_height,
-      .kernel_width = c->kernel_width,
-      .has_bias = c->has_bias,
-  };
-  memcpy(conv.stride, c->stride, sizeof conv.stride);
-  memcpy(conv.dilation, c->dilation, sizeof conv.dilation);
-  memcpy(conv.pad_before, c->before, sizeof conv.pad_before);
-  memcpy(conv.pad_after, c->after, sizeof conv.pad_after);
+  struct fed_conv conv = {.batch = c->batch,
+                          .in_channels = c->in,
+                          .out_channels = c->out,
+                          .groups = c->groups,
+                          .has_bias = c->has_bias};
+  memcpy(conv.window.in, c->size, sizeof c->size);
+  memcpy(conv.window.kernel, c->kernel, sizeof c->kernel);
+  memcpy(conv.window.stride, c->stride, sizeof c->stride);
+  memcpy(conv.window.dilation, c->dilation, sizeof c->dilation);
+  memcpy(conv.window.pad_before, c->before, sizeof c->before);
+  memcpy(conv.window.pad_after, c->after, sizeof c->after);
+  for (int axis = 0; axis < 3; axis++) conv.window.out[axis] = out_extent(c, axis);
   return conv;
+}
+
+static size_t volume(const int64_t *extents) {
+  return (size_t)(extents[0] * extents[1] * extents[2]);
 }
 
 /* The arrays of one convolution: operands, then results. */
@@ -174,10 +342,10 @@ struct conv_arrays {
 };
 
 static struct conv_arrays new_arrays(const struct fed_conv *conv) {
-  const size_t x = (size_t)(conv->batch * conv->in_channels * conv->in_height * conv->in_width);
-  const size_t y = (size_t)(conv->batch * conv->out_channels * conv->out_height * conv->out_width);
-  const size_t w = (size_t)(conv->out_channels * (conv->in_channels / conv->groups) *
-                            conv->kernel_height * conv->kernel_width);
+  const size_t x = (size_t)(conv->batch * conv->in_channels) * volume(conv->window.in);
+  const size_t y = (size_t)(conv->batch * conv->out_channels) * volume(conv->window.out);
+  const size_t w = (size_t)(conv->out_channels * (conv->in_channels / conv->groups)) *
+                   volume(conv->window.kernel);
   const size_t bias = (size_t)conv->out_channels;
   return (struct conv_arrays){new_random(x, 1), new_random(w, 2), new_random(bias, 3),
                               new_random(y, 4), new_result(y),    new_result(x),
@@ -252,18 +420,39 @@ static void check_convs(const struct fed_kernel_table *table) {
   }
 }
 
-/* Without dx nothing else may change. */
-static void check_conv_without_dx(const struct fed_kernel_table *table) {
+static void assert_same(const struct vector *a, const struct vector *b) {
+  assert_memory_equal(a->narrow, b->narrow, a->size * sizeof(float));
+}
+
+/* Each gradient alone is what it is together with the others. */
+static void check_lone_gradients(const struct fed_kernel_table *table) {
   const struct fed_conv conv = conv_of(&conv_cases[3]);
   struct conv_arrays a = new_arrays(&conv), b = new_arrays(&conv);
   struct fed_kernel_instance *instance = new_conv(table, &conv);
+  const float *x = b.x.narrow, *w = b.w.narrow, *dy = b.dy.narrow;
   run_table(table, instance, &conv, &a);
-  table->conv_backward(instance, b.x.narrow, b.w.narrow, b.dy.narrow, NULL, b.dw.narrow,
-                       b.dbias.narrow);
-  assert_memory_equal(a.dw.narrow, b.dw.narrow, a.dw.size * sizeof(float));
-  assert_memory_equal(a.dbias.narrow, b.dbias.narrow, a.dbias.size * sizeof(float));
+  table->conv_backward(instance, x, w, dy, NULL, b.dw.narrow, b.dbias.narrow);
+  assert_same(&a.dw, &b.dw);
+  assert_same(&a.dbias, &b.dbias);
+  b.dw.narrow[0] = NAN;
+  table->conv_backward(instance, x, w, dy, NULL, b.dw.narrow, NULL);
+  assert_same(&a.dw, &b.dw);
+  table->conv_backward(instance, x, w, dy, b.dx.narrow, NULL, NULL);
+  assert_same(&a.dx, &b.dx);
+  b.dbias.narrow[0] = NAN;
+  table->conv_backward(instance, x, w, dy, NULL, NULL, b.dbias.narrow);
+  for (size_t i = 0; i < b.dbias.size; i++)
+    assert_true(fabsf(a.dbias.narrow[i] - b.dbias.narrow[i]) <= 1e-3f);
   table->instance_free(instance);
   free_arrays(&a), free_arrays(&b);
+}
+
+/* A last output left out: the end of the input is not read, its gradient is zero. */
+static void check_short_output(const struct fed_kernel_table *table) {
+  struct fed_conv conv = conv_of(&conv_cases[4]);
+  conv.window.out[2] -= 2;
+  conv.window.out[1] -= 1;
+  check_conv(table, &conv, "shorter output");
 }
 
 /* The loss of which dy is the gradient: the sum of y * dy. */
@@ -311,8 +500,8 @@ static void conv_gradients_equal_differences(void **state) {
 /* The example of the ONNX specification of Conv (a 5 × 5 image counting up, a kernel of ones). */
 static void conv_equals_the_onnx_example(void **state) {
   (void)state;
-  static const struct conv_case padded = {"onnx", 1, 1,      1,      1,      5,      5,
-                                          3,      3, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 0};
+  static const struct conv_case padded = {
+      "onnx", 1, 1, 1, 1, {1, 5, 5}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, 0};
   static const double expected[25] = {12,  21, 27, 33,  24,  33,  54,  63, 72,  51,  63,  99, 108,
                                       117, 81, 93, 144, 153, 162, 111, 72, 111, 117, 123, 84};
   const struct fed_conv conv = conv_of(&padded);
@@ -329,17 +518,18 @@ static void contradictory_convs_are_refused(void **state) {
   (void)state;
   struct fed_kernel_instance *instance = NULL;
   struct fed_conv conv = conv_of(&conv_cases[4]);
-  conv.out_width++;
+  conv.window.out[2]++;
   assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
-  assert_non_null(strstr(fed_error_last()->message, "width: expected an output of 7, found 8"));
+  assert_non_null(
+      strstr(fed_error_last()->message, "width: expected an output of at most 7, found 8"));
   conv = conv_of(&conv_cases[4]);
   conv.groups = 2;
   assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
   conv = conv_of(&conv_cases[4]);
-  conv.stride[0] = 0;
+  conv.window.stride[0] = 0;
   assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
   conv = conv_of(&conv_cases[4]);
-  conv.kernel_height = 100;
+  conv.window.kernel[1] = 100;
   assert_int_equal(oracle->conv_new(&context, &conv, &instance), FED_E_SHAPE);
   assert_null(instance);
 }
@@ -351,7 +541,8 @@ static void check_table(const struct fed_kernel_table *table) {
   check_gemms(table);
   check_gemm_ignores_c(table);
   check_convs(table);
-  check_conv_without_dx(table);
+  check_lone_gradients(table);
+  check_short_output(table);
 }
 
 static void float_reference_keeps_the_contract(void **state) {

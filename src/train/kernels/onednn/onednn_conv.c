@@ -42,6 +42,7 @@ struct onednn_conv {
   struct pass passes[PASS_COUNT];
   size_t region_bytes[REGION_COUNT]; /* the largest that any pass needs */
   void *workspace;
+  void *unwanted_bias; /* in the workspace */
 };
 
 #define DNNL_TRY(call)                                                                             \
@@ -56,61 +57,88 @@ struct onednn_conv {
 struct layouts {
   dnnl_memory_desc_t plain[REGION_SCRATCH];
   dnnl_memory_desc_t any[REGION_SCRATCH];
-  int has_bias;
 };
+
+/* The first spatial dimension that oneDNN is told about: two are its fastest case. */
+static int first_axis(const struct fed_window *window) {
+  return window->in[0] == 1 && window->out[0] == 1 && window->kernel[0] == 1 &&
+         window->pad_before[0] == 0;
+}
+
+/* [a, b, spatial…] */
+static int set_dims(dnnl_dims_t dims, int64_t a, int64_t b, const int64_t *spatial, int first) {
+  int rank = 0;
+  dims[rank++] = a;
+  dims[rank++] = b;
+  for (int axis = first; axis < FED_SPATIAL; axis++) dims[rank++] = spatial[axis];
+  return rank;
+}
 
 static dnnl_status_t describe(const struct fed__onednn *library, const struct fed_conv *conv,
                               struct layouts *layouts) {
-  const dnnl_dims_t x = {conv->batch, conv->in_channels, conv->in_height, conv->in_width};
-  const dnnl_dims_t y = {conv->batch, conv->out_channels, conv->out_height, conv->out_width};
-  const dnnl_dims_t w = {conv->groups, conv->out_channels / conv->groups,
-                         conv->in_channels / conv->groups, conv->kernel_height, conv->kernel_width};
-  const dnnl_dims_t bias = {conv->out_channels};
-  const struct {
-    const dnnl_dim_t *dims;
-    int rank;
-    dnnl_format_tag_t tag;
-  } operands[REGION_SCRATCH] = {
-      [REGION_X] = {x, 4, dnnl_nchw},
-      [REGION_Y] = {y, 4, dnnl_nchw},
-      [REGION_W] = {conv->groups > 1 ? w : w + 1, conv->groups > 1 ? 5 : 4,
-                    conv->groups > 1 ? dnnl_goihw : dnnl_oihw},
-      [REGION_BIAS] = {bias, 1, dnnl_x},
+  static const dnnl_format_tag_t dense[] = {
+      [1] = dnnl_a, [4] = dnnl_abcd, [5] = dnnl_abcde, [6] = dnnl_abcdef};
+  const struct fed_window *window = &conv->window;
+  const int64_t groups = conv->groups, ins = conv->in_channels / groups;
+  const int first = first_axis(window), grouped = groups > 1;
+  dnnl_dims_t dims[REGION_SCRATCH] = {[REGION_BIAS] = {conv->out_channels}, [REGION_W] = {groups}};
+  const int ranks[REGION_SCRATCH] = {
+      [REGION_X] = set_dims(dims[REGION_X], conv->batch, conv->in_channels, window->in, first),
+      [REGION_Y] = set_dims(dims[REGION_Y], conv->batch, conv->out_channels, window->out, first),
+      [REGION_W] = set_dims(dims[REGION_W] + grouped, conv->out_channels / groups, ins,
+                            window->kernel, first) +
+                   grouped,
+      [REGION_BIAS] = 1,
   };
   for (int i = 0; i < REGION_SCRATCH; i++) {
-    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->plain[i], operands[i].rank,
-                                              operands[i].dims, dnnl_f32, operands[i].tag));
-    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->any[i], operands[i].rank, operands[i].dims,
-                                              dnnl_f32, dnnl_format_tag_any));
+    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->plain[i], ranks[i], dims[i], dnnl_f32,
+                                              dense[ranks[i]]));
+    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->any[i], ranks[i], dims[i], dnnl_f32,
+                                              dnnl_format_tag_any));
   }
-  layouts->has_bias = conv->has_bias;
   return dnnl_success;
+}
+
+struct geometry {
+  dnnl_dims_t stride, gap, before, after;
+};
+
+/* The padding behind goes exactly as far as the last window reaches; oneDNN insists on it. */
+static struct geometry describe_window(const struct fed_window *window) {
+  struct geometry geometry = {{0}};
+  const int first = first_axis(window);
+  for (int axis = first; axis < FED_SPATIAL; axis++) {
+    const int64_t covered = (window->kernel[axis] - 1) * window->dilation[axis] + 1;
+    geometry.stride[axis - first] = window->stride[axis];
+    geometry.gap[axis - first] = window->dilation[axis] - 1;
+    geometry.before[axis - first] = window->pad_before[axis];
+    geometry.after[axis - first] = (window->out[axis] - 1) * window->stride[axis] + covered -
+                                   window->in[axis] - window->pad_before[axis];
+  }
+  return geometry;
 }
 
 static dnnl_status_t init_descriptor(const struct fed__onednn *library, const struct fed_conv *conv,
                                      const struct layouts *layouts, enum pass_name name,
                                      dnnl_convolution_desc_t *descriptor) {
+  const struct geometry g = describe_window(&conv->window);
   const dnnl_memory_desc_t *any = layouts->any;
   const dnnl_memory_desc_t *bias = conv->has_bias ? &layouts->plain[REGION_BIAS] : NULL;
-  const dnnl_dims_t stride = {conv->stride[0], conv->stride[1]};
-  const dnnl_dims_t gap = {conv->dilation[0] - 1, conv->dilation[1] - 1};
-  const dnnl_dims_t before = {conv->pad_before[0], conv->pad_before[1]};
-  const dnnl_dims_t after = {conv->pad_after[0], conv->pad_after[1]};
   const dnnl_alg_kind_t direct = dnnl_convolution_direct;
   if (name == FORWARD)
     return library->dilated_convolution_forward_desc_init(
         descriptor, dnnl_forward_training, direct, &any[REGION_X], &any[REGION_W], bias,
-        &any[REGION_Y], stride, gap, before, after);
+        &any[REGION_Y], g.stride, g.gap, g.before, g.after);
   if (name == BACKWARD_WEIGHTS)
     return library->dilated_convolution_backward_weights_desc_init(
-        descriptor, direct, &any[REGION_X], &any[REGION_W], bias, &any[REGION_Y], stride, gap,
-        before, after);
+        descriptor, direct, &any[REGION_X], &any[REGION_W], bias, &any[REGION_Y], g.stride, g.gap,
+        g.before, g.after);
   /* With few input channels a block of 16 is mostly padding; the plain layout is faster then. */
   const dnnl_memory_desc_t *data =
       conv->in_channels / conv->groups < 8 && conv->groups == 1 ? layouts->plain : layouts->any;
   return library->dilated_convolution_backward_data_desc_init(descriptor, direct, &data[REGION_X],
                                                               &any[REGION_W], &data[REGION_Y],
-                                                              stride, gap, before, after);
+                                                              g.stride, g.gap, g.before, g.after);
 }
 
 static void note_region(struct onednn_conv *state, enum region region, size_t bytes) {
@@ -162,16 +190,18 @@ static const struct port ports_of_pass[PASS_COUNT][4] = {
 };
 
 static dnnl_status_t make_pass(struct onednn_conv *state, enum pass_name name,
-                               const_dnnl_primitive_desc_t made, const struct layouts *layouts) {
+                               const_dnnl_primitive_desc_t made, const struct layouts *layouts,
+                               int has_bias) {
   const struct fed__onednn *library = state->library;
   struct pass *pass = &state->passes[name];
-  const int count = name != BACKWARD_DATA && layouts->has_bias ? 4 : 3;
+  const int count = name != BACKWARD_DATA && has_bias ? 4 : 3;
   for (int i = 0; i < count; i++)
     DNNL_TRY(add_port(state, pass, made, layouts, ports_of_pass[name][i]));
   const dnnl_memory_desc_t *scratch =
       library->primitive_desc_query_md(made, dnnl_query_scratchpad_md, 0);
   DNNL_TRY(library->memory_create(&pass->scratch, scratch, library->engine, DNNL_MEMORY_NONE));
   note_region(state, REGION_SCRATCH, library->memory_desc_get_size(scratch));
+  note_region(state, REGION_BIAS, library->memory_desc_get_size(&layouts->plain[REGION_BIAS]));
   return library->primitive_create(&pass->primitive, made);
 }
 
@@ -188,7 +218,8 @@ static dnnl_status_t make_passes(struct onednn_conv *state, const struct fed_con
     if (status != dnnl_success) break;
     status = library->primitive_desc_create(&made[name], &descriptor, attributes, library->engine,
                                             made[FORWARD]);
-    if (status == dnnl_success) status = make_pass(state, name, made[name], &layouts);
+    if (status == dnnl_success)
+      status = make_pass(state, name, made[name], &layouts, conv->has_bias);
   }
   for (int name = 0; name < PASS_COUNT; name++)
     if (made[name]) library->primitive_desc_destroy(made[name]);
@@ -228,6 +259,7 @@ static int place_regions(struct fed_kernel_instance *instance) {
   void *regions[REGION_COUNT];
   uint8_t *next = (uint8_t *)(((uintptr_t)state->workspace + 63) / 64 * 64);
   for (int i = 0; i < REGION_COUNT; next += state->region_bytes[i++]) regions[i] = next;
+  state->unwanted_bias = regions[REGION_BIAS];
   for (int name = 0; name < PASS_COUNT; name++)
     if (place_pass(state->library, &state->passes[name], regions) != dnnl_success)
       return FED_RAISE(FED_E_INTERNAL, "oneDNN refused the memory for a convolution");
@@ -262,7 +294,7 @@ static int fill_state(struct fed_kernel_instance *instance) {
   if (status == dnnl_success) return place_regions(instance);
   if (status == dnnl_out_of_memory)
     return FED_RAISE(FED_E_MEMORY, "out of memory: oneDNN could not prepare a convolution");
-  if (status != dnnl_unimplemented)
+  if (status != dnnl_unimplemented && status != dnnl_invalid_arguments)
     return FED_RAISE(FED_E_INTERNAL, "oneDNN refused a convolution with status %d", (int)status);
   instance->bytes -= sizeof *state;
   instance->state_free = NULL;
@@ -346,12 +378,14 @@ void fed__onednn_conv_forward(struct fed_kernel_instance *instance, const void *
   if (status != dnnl_success) fed__kernels_reference_f32.conv_forward(instance, x, w, bias, y);
 }
 
+/* A gradient by the bias that nobody wants comes with that of the weights nevertheless. */
 static dnnl_status_t run_backward(const struct onednn_conv *state, const void *x, const void *w,
                                   const void *dy, void *dx, void *dw, void *dbias) {
   void *for_data[] = {dx, without_const(dy), without_const(w), NULL};
-  void *for_weights[] = {without_const(x), without_const(dy), dw, dbias};
+  void *for_weights[] = {without_const(x), without_const(dy), dw,
+                         dbias ? dbias : state->unwanted_bias};
   if (dx) DNNL_TRY(run_pass(state, BACKWARD_DATA, for_data));
-  return run_pass(state, BACKWARD_WEIGHTS, for_weights);
+  return dw ? run_pass(state, BACKWARD_WEIGHTS, for_weights) : dnnl_success;
 }
 
 void fed__onednn_conv_backward(struct fed_kernel_instance *instance, const void *x, const void *w,
@@ -365,4 +399,6 @@ void fed__onednn_conv_backward(struct fed_kernel_instance *instance, const void 
   }
   if (status != dnnl_success)
     fed__kernels_reference_f32.conv_backward(instance, x, w, dy, dx, dw, dbias);
+  else if (dbias && !dw)
+    fed__kernels_reference_f32.conv_backward(instance, x, w, dy, NULL, NULL, dbias);
 }

@@ -6,7 +6,9 @@
 #define FED_TRAIN_WINDOW_LIST_H
 
 #define FED__OPERATORS_WINDOW(X)                                                                   \
+  X(average_pool)                                                                                  \
   X(conv)                                                                                          \
+  X(conv_transpose)                                                                                \
   X(max_pool)
 
 #endif
