@@ -11,7 +11,6 @@
 #include "programs/operator_client.h"
 #include "server/server.h"
 
-#include <jansson.h>
 #include <string.h>
 
 static void print_identity(const struct fed__invocation *invocation,

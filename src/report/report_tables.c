@@ -171,6 +171,7 @@ void fed__report_list_settings(const struct fed__report_data *data, struct fed__
   struct fed__number_text text;
   fed__table_open(markup, "What ran", heads);
   list_setting(markup, "job", fed__report_text(data->record, "id", NULL));
+  list_setting(markup, "signed by", fed__report_text(data->record, "signer", NULL));
   list_setting(markup, "state", fed__report_text(data->record, "state", NULL));
   list_setting(markup, "reason", fed__report_text(data->record, "reason", NULL));
   list_time(markup, "created", data->record, "created_ms");

@@ -21,10 +21,11 @@
 
 static struct fed_context context;
 
-static const char record[] = "{\"id\":\"heart-1\",\"name\":\"heart\",\"state\":\"done\","
-                             "\"reason\":\"all rounds\",\"version\":2,\"plan\":\"0123abcd\","
-                             "\"graph\":\"4567ef01\",\"created_ms\":1000000,"
-                             "\"finished_ms\":1200000}";
+static const char record[] =
+    "{\"id\":\"heart-1\",\"name\":\"heart\",\"state\":\"done\",\"signer\":\"maria\","
+    "\"reason\":\"all rounds\",\"version\":2,\"plan\":\"0123abcd\","
+    "\"graph\":\"4567ef01\",\"created_ms\":1000000,"
+    "\"finished_ms\":1200000}";
 
 /* Two rounds of two clients. The first attempt at round 2 is interrupted after north reported an
  * accuracy that must not count. */
@@ -173,6 +174,7 @@ static void shows_the_numbers(void **state) {
   (void)state;
   assert_fine(page);
   assert_says(page, "<h1>heart-1</h1>");
+  assert_says(page, ">signed by</th><td class=\"x\">maria</td>");
   assert_says(page, "Finished after 2 of 2 rounds and 3" NBSP "min" NBSP "20" NBSP "s.");
   assert_says(page, "Test accuracy reached 87.5" NBSP "% after 2 rounds");
   assert_says(page, "Training loss fell from 1.500 to 0.750");
