@@ -164,12 +164,7 @@ def wait_for_port(port):
 
 
 def install_flower(folder):
-    installed = os.path.join(folder, "flower")
-    if not os.path.exists(os.path.join(installed, "bin", "flower-superlink")):
-        subprocess.run([sys.executable, "-m", "venv", installed], check=True)
-        subprocess.run([os.path.join(installed, "bin", "pip"), "install", "--quiet", "flwr",
-                        "numpy"], check=True)
-    return installed
+    return peer_environment.install(folder, "flower", "flwr", "numpy")
 
 
 def flower_version(installed):
