@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import peer_environment
+
 from federation_process import children, die_with_parent, free_port, memory
 
 NODES = 10

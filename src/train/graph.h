@@ -121,8 +121,8 @@ FED_MUST int fed__attribute_floats(const struct fed__node *node, const char *nam
                                    size_t size, size_t *count);
 FED_MUST int fed__attribute_text(const struct fed__node *node, const char *name, const char *absent,
                                  struct fed_slice *value);
-/* Which of the choices, a list of words that ends with NULL, the text is; the first if it is absent.
- * FED_E_UNSUPPORTED, listing them. */
+/* Which of the choices, a list of words that ends with NULL, the text is; the first if it is
+ * absent. FED_E_UNSUPPORTED, listing them. */
 FED_MUST int fed__attribute_choice(const struct fed__node *node, const char *name,
                                    const char *const *choices, size_t *choice);
 const Onnx__AttributeProto *fed__attribute_find(const struct fed__node *node, const char *name);

@@ -30,11 +30,15 @@
   FED__OPERATORS_PRODUCT(X)                                                                        \
   FED__OPERATORS_RECURRENT(X)
 
+struct fed__update; /* optimizer.h */
+
 /* What the plan's operations look at in a step. */
 struct fed__step {
   int training;    /* else evaluating: Dropout and BatchNormalization differ */
   uint64_t seed;   /* of the step's random choices … */
   uint64_t number; /* … with the step's number and the operation's */
+  /* Not NULL: backward applies the optimiser's update, too (fused_update.h). */
+  const struct fed__update *update;
 };
 
 /* One input or output of a planned node. `data` and `gradient` are dense; real numbers (FED_F32)
@@ -48,6 +52,7 @@ struct fed__operand {
   size_t elements;
   enum fed_dtype dtype;
   int wants_gradient; /* known to prepare, before there are pointers */
+  int may_update;     /* a parameter that only this operand reads, and the row's `updates` bit */
   void *data;
   void *gradient;
   void *sum; /* not NULL: `gradient` is temporary and the plan adds it here */
@@ -109,6 +114,9 @@ struct fed__operator {
   void (*forward[2])(const struct fed__operation *operation);
   void (*backward[2])(const struct fed__operation *operation);
   uint32_t backward_inputs, backward_outputs; /* bits of the data that backward reads */
+  /* Bits of the inputs that backward updates itself, while the gradient is in the cache, where
+   * fed__updates says so; it then leaves `gradient` undefined. */
+  uint32_t updates;
   /* After a training step that succeeded: bring state inputs up to date. By precision. */
   void (*commit[2])(const struct fed__operation *operation);
   /* Multiplications and additions of one forward pass, roughly; NULL: one an output element. */

@@ -24,6 +24,14 @@ double fed__gradient_norm(enum fed_precision precision, const void *gradients, s
                                              : square_sum_f64(gradients, count));
 }
 
+void fed__update_shift(struct fed__update *update, enum fed_precision precision, size_t first) {
+  const size_t bytes = first * (precision == FED_PRECISION_F32 ? sizeof(float) : sizeof(double));
+  update->parameters = (char *)update->parameters + bytes;
+  update->gradients = (const char *)update->gradients + bytes;
+  for (size_t i = 0; i < FED__OPTIMIZER_STATES_MAX && update->states[i]; i++)
+    update->states[i] = (char *)update->states[i] + bytes;
+}
+
 static const struct fed__optimizer optimizers[] = {
     [FED_OPTIMIZER_SGD] = {"SGD", sgd_states, {sgd_f32, sgd_f64}},
     [FED_OPTIMIZER_ADAM] = {"Adam", adam_states, {adam_f32, adam_f64}},

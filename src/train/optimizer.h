@@ -11,6 +11,7 @@
 #define FED__OPTIMIZER_STATES_MAX 2
 
 struct fed__update {
+  const struct fed__optimizer *optimizer;
   const struct fed_train_options *options;
   void *parameters;
   const void *gradients;
@@ -26,6 +27,9 @@ struct fed__optimizer {
   size_t (*state_count)(const struct fed_train_options *options);
   void (*update[2])(const struct fed__update *update); /* by precision */
 };
+
+/* The update from `first` on: moves parameters, gradients and states. */
+void fed__update_shift(struct fed__update *update, enum fed_precision precision, size_t first);
 
 /* FED_E_USAGE for a number that is no optimiser, FED_E_RANGE for options it cannot work with. */
 FED_MUST int fed__optimizer_find(const struct fed_train_options *options,

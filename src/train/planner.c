@@ -30,6 +30,7 @@ struct planner {
   struct place *places;
   struct fed__region *regions;
   uint32_t *operand_regions; /* by operand: its temporary gradient */
+  int32_t *operand_values;   /* by operand */
   uint32_t *saved_regions;   /* by operation */
   uint32_t *order;
   uint32_t region_count, operand_count, scratch_region;
@@ -86,9 +87,12 @@ static int allocate(struct planner *planner) {
   planner->order = fed__zalloc(context, regions, sizeof *planner->order);
   planner->operand_regions =
       fed__zalloc(context, planner->operand_count, sizeof *planner->operand_regions);
+  planner->operand_values =
+      fed__zalloc(context, planner->operand_count, sizeof *planner->operand_values);
   planner->saved_regions = fed__zalloc(context, operations, sizeof *planner->saved_regions);
   if (!plan->operations || !plan->operands || !planner->places || !planner->regions ||
-      !planner->order || !planner->operand_regions || !planner->saved_regions) {
+      !planner->order || !planner->operand_regions || !planner->operand_values ||
+      !planner->saved_regions) {
     plan->operation_count = 0;
     return FED_E_MEMORY;
   }
@@ -187,6 +191,7 @@ static void add_operations(struct planner *planner) {
     for (uint32_t j = 0; j < node->input_count + node->output_count; j++, operand++) {
       const int32_t value =
           j < node->input_count ? node->inputs[j] : node->outputs[j - node->input_count];
+      planner->operand_values[operand - plan->operands] = value;
       if (value == FED__NONE) continue;
       const struct fed__known *known = &plan->shapes.values[value];
       *operand = (struct fed__operand){.shape = known->shape,
@@ -228,6 +233,35 @@ static void find_gradients(struct planner *planner, char *depends) {
       plan->operations[i].inputs[j].wants_gradient = input->has_gradient;
     }
   }
+}
+
+/* Parameters with one reader, whose operator can update them in backward. */
+static int find_updates(struct planner *planner) {
+  struct fed__plan *plan = planner->plan;
+  const struct fed_model *model = plan->model;
+  uint32_t *readers = fed__zalloc(plan->context, model->value_count, sizeof *readers);
+  plan->updated = fed__zalloc(plan->context, model->params.count + 1, 1);
+  if (!readers || !plan->updated) {
+    fed__free(plan->context, readers);
+    return FED_E_MEMORY;
+  }
+  for (uint32_t i = 0; i < planner->operand_count; i++)
+    if (planner->operand_values[i] != FED__NONE)
+      readers[planner->places[planner->operand_values[i]].root]++;
+  for (uint32_t i = 0; i < plan->operation_count; i++) {
+    struct fed__operation *operation = &plan->operations[i];
+    for (uint32_t j = 0; j < operation->input_count && j < 32; j++) {
+      const int32_t value = operation->node->inputs[j];
+      struct fed__operand *input = &operation->inputs[j];
+      if (!input->wants_gradient || !(operation->op->updates >> j & 1) ||
+          model->values[value].parameter == FED__NONE || readers[value] != 1)
+        continue;
+      input->may_update = 1;
+      plan->updated[model->values[value].parameter] = 1;
+    }
+  }
+  fed__free(plan->context, readers);
+  return FED_OK;
 }
 
 static int prepare_operations(struct planner *planner) {
@@ -423,6 +457,7 @@ static int make_plan(struct planner *planner) {
   FED_TRY(place_given(planner));
   add_operations(planner);
   FED_TRY(find_gradients_with_memory(planner));
+  FED_TRY(find_updates(planner));
   FED_TRY(prepare_operations(planner));
   lay_out_data(planner);
   lay_out_gradients(planner);
@@ -449,6 +484,7 @@ int fed__plan_new(const struct fed__plan_setting *setting, int64_t batch_size,
   fed__free(context, planner.regions);
   fed__free(context, planner.order);
   fed__free(context, planner.operand_regions);
+  fed__free(context, planner.operand_values);
   fed__free(context, planner.saved_regions);
   if (code == FED_OK)
     *plan = planner.plan;

@@ -74,6 +74,7 @@ void fed__plan_free(struct fed__plan *plan) {
   fed__free(context, plan->operands);
   fed__free(context, plan->states);
   fed__free(context, plan->constants);
+  fed__free(context, plan->updated);
   fed__free(context, plan->allocation);
   fed__free(context, plan);
 }

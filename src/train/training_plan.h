@@ -41,6 +41,7 @@ struct fed__plan {
   void *arena;
   size_t arena_bytes;
   void *allocation; /* the arena's, if it is this plan's own */
+  char *updated;    /* by parameter: backward updates it itself when the step says so */
   size_t bytes;     /* all that this plan allocated for running */
 };
 
@@ -49,7 +50,8 @@ FED_MUST int fed__plan_new(const struct fed__plan_setting *setting, int64_t batc
 void fed__plan_free(struct fed__plan *plan);
 
 void fed__plan_forward(const struct fed__plan *plan);
-/* From output.gradient to the parameters' gradients. */
+/* From output.gradient to the parameters' gradients; with an update in the step also that of all
+ * parameters. */
 void fed__plan_backward(const struct fed__plan *plan);
 /* After a training step that succeeded: statistics take the batch's in. */
 void fed__plan_commit(const struct fed__plan *plan);

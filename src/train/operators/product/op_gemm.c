@@ -5,7 +5,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
-#include "train/operator.h"
+#include "train/operators/product/parameter_product.h"
 
 struct gemm_state {
   int64_t m, n, k;
@@ -55,6 +55,7 @@ static int prepare_gemm(struct fed__operation *operation) {
   struct gemm_state *gemm = operation->state;
   const struct fed__operand *inputs = operation->inputs;
   FED_TRY(read_gemm(operation->node, &inputs[0].shape, &inputs[1].shape, gemm));
+  operation->scratch_bytes = fed__parameter_product_scratch(operation, 1);
   if (operation->input_count < 3) return FED_OK;
   const struct fed_shape *c = &inputs[2].shape;
   gemm->bias_rows = c->rank == 2 ? c->dims[0] : 1;
@@ -95,12 +96,12 @@ static void gemm_backward_b(const struct fed__operation *operation) {
     product.transpose_a = 1, product.transpose_b = (int)gemm->transpose_a;
     product.m = gemm->n, product.n = gemm->k;
     product.lda = gemm->n, product.ldb = a_stride, product.ldc = gemm->k;
-    operation->kernels->gemm(&product, dy, a, operation->inputs[1].gradient);
+    fed__product_for_parameter(operation, 1, &product, dy, a);
   } else {
     product.transpose_a = !gemm->transpose_a;
     product.m = gemm->k, product.n = gemm->n;
     product.lda = a_stride, product.ldb = gemm->n, product.ldc = gemm->n;
-    operation->kernels->gemm(&product, a, dy, operation->inputs[1].gradient);
+    fed__product_for_parameter(operation, 1, &product, a, dy);
   }
 }
 
@@ -126,6 +127,7 @@ const struct fed__operator fed__op_gemm = {
     .forward = FED__TYPED(gemm_forward),
     .backward = FED__TYPED(gemm_backward),
     .backward_inputs = 1 | 2,
+    .updates = 2,
 };
 
 #else

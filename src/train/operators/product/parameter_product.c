@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * parameter_product.c: plain SGD is itself a product: w = (1 - rate * decay) * w - rate * a * b.
+ * For other optimisers some rows of the gradient are computed at a time, few enough for the cache.
+ */
+#include "train/operators/product/parameter_product.h"
+
+#define PIECE_ELEMENTS 8192 /* of a gradient: 32 KiB of floats */
+
+static size_t unit_of(const struct fed__operation *operation) {
+  return operation->kernels->precision == FED_PRECISION_F32 ? sizeof(float) : sizeof(double);
+}
+
+/* Whole rows: the last extent is one at most. */
+static int64_t rows_of_piece(int64_t columns) {
+  return columns < PIECE_ELEMENTS ? PIECE_ELEMENTS / columns : 1;
+}
+
+size_t fed__parameter_product_scratch(const struct fed__operation *operation, uint32_t slot) {
+  const struct fed__operand *input = &operation->inputs[slot];
+  if (!input->may_update || !input->shape.rank) return 0;
+  const int64_t columns = input->shape.dims[input->shape.rank - 1];
+  return (size_t)(rows_of_piece(columns) * columns) * unit_of(operation);
+}
+
+static void update_by_pieces(const struct fed__operation *operation, uint32_t slot,
+                             const struct fed_gemm *product, const void *a, const void *b) {
+  const int64_t rows = rows_of_piece(product->n);
+  const size_t step = unit_of(operation) * (size_t)(product->transpose_a ? 1 : product->lda);
+  for (int64_t row = 0; row < product->m; row += rows) {
+    struct fed_gemm piece = *product;
+    piece.m = product->m - row < rows ? product->m - row : rows;
+    operation->kernels->gemm(&piece, (const char *)a + (size_t)row * step, b, operation->scratch);
+    fed__update_piece(operation, slot, (size_t)(row * product->n), (size_t)(piece.m * piece.n),
+                      operation->scratch);
+  }
+}
+
+void fed__product_for_parameter(const struct fed__operation *operation, uint32_t slot,
+                                const struct fed_gemm *product, const void *a, const void *b) {
+  const struct fed__operand *input = &operation->inputs[slot];
+  double factor, keep;
+  if (!fed__updates(operation, slot)) {
+    operation->kernels->gemm(product, a, b, input->gradient);
+  } else if (fed__update_is_linear(operation, &factor, &keep)) {
+    struct fed_gemm update = *product;
+    update.alpha *= factor;
+    update.beta = keep;
+    operation->kernels->gemm(&update, a, b, input->data);
+  } else {
+    update_by_pieces(operation, slot, product, a, b);
+  }
+}
