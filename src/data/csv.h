@@ -9,8 +9,8 @@
 #ifndef FED_DATA_CSV_H
 #define FED_DATA_CSV_H
 
-#include "data/data_source.h"
-#include "data/dataset_examples.h"
+#include "data/dataset.h"
+#include "data/records.h"
 
 #include <locale.h>
 
@@ -19,19 +19,16 @@
 #define FED__CSV_VALUES_MAX ((size_t)65536) /* input values of one example */
 
 struct fed__csv_reader {
-  struct fed__source *source;
+  struct fed__text_reader *text;
   char delimiter;
-  uint64_t line;   /* the line of the next byte, from 1 */
-  uint64_t record; /* the line on which the current record starts */
-  uint8_t *chunk;
-  size_t chunk_at, chunk_size;
-  struct fed_buffer text;   /* the fields of the current record, each with a zero byte */
-  struct fed_buffer starts; /* size_t each: where a field starts in `text` */
+  uint64_t record;          /* the line on which the current record starts */
+  struct fed_buffer fields; /* of the current record, each with a zero byte */
+  struct fed_buffer starts; /* size_t each: where a field starts in `fields` */
   size_t field_count;
 };
 
-/* The source must outlive the reader. */
-FED_MUST int fed__csv_reader_init(struct fed__csv_reader *reader, struct fed__source *source,
+/* The text must outlive the reader. Clear the reader also after a failure. */
+FED_MUST int fed__csv_reader_init(struct fed__csv_reader *reader, struct fed__text_reader *text,
                                   char delimiter);
 void fed__csv_reader_clear(struct fed__csv_reader *reader);
 
@@ -60,9 +57,9 @@ FED_MUST int fed__csv_category(const struct fed__csv_place *place, const char *t
                                uint32_t *slot);
 FED_MUST int fed__csv_label(const struct fed__csv_place *place, const char *text, int64_t *label);
 
-/* Read inputs and target of a CSV dataset: one float32 matrix, one array of labels or numbers. */
-FED_MUST int fed__csv_read(const struct fed_context *context, const char *folder,
-                           const struct fed__dataset_schema *schema,
-                           struct fed__dataset_arrays *arrays);
+/* Open a CSV dataset's file: one float32 input of all columns side by side. `*records` is the
+ * caller's to free. */
+FED_MUST int fed__csv_open(const struct fed_context *context, const char *folder,
+                           const struct fed__dataset_schema *schema, struct fed__records **records);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * csv_read.c: a CSV file as a matrix of inputs and an array of targets, as a job declares it.
+ * csv_read.c: the records of a CSV file as examples of one input and a target, as a job declares
+ * it.
  */
 #include "base/memory.h"
 #include "base/raise.h"
 #include "data/csv.h"
+#include "data/dataset_examples.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,17 +15,16 @@
 #define NO_FIELD SIZE_MAX
 
 struct table {
-  const struct fed_context *context;
-  const struct fed__dataset_schema *schema;
+  struct fed__records records;
+  struct fed__dataset_schema schema;
   struct fed__csv_reader reader;
   struct fed__csv_place place;
-  size_t *fields;           /* of each column: which field of a record, or NO_FIELD */
-  size_t record_fields;     /* the fields that every record must have */
-  float *row;               /* the inputs of one record */
-  size_t width;             /* the number of them */
-  size_t row_count;         /* examples so far */
-  struct fed_buffer inputs; /* float each */
-  struct fed_buffer target; /* int64_t or float each */
+  size_t *fields;       /* of each column: which field of a record, or NO_FIELD */
+  size_t record_fields; /* the fields that every record must have */
+  float *row;           /* the inputs of the record read last */
+  size_t width;         /* the number of them */
+  int64_t label;        /* its target: */
+  float number;
 };
 
 /* The input values that a column stands for. */
@@ -66,7 +67,7 @@ static int check_categories(const struct fed__column_schema *column) {
 }
 
 static int check_target(const struct table *table, const struct fed__column_schema *column) {
-  const struct fed__target_schema *target = &table->schema->target;
+  const struct fed__target_schema *target = &table->schema.target;
   if (column->missing != FED__MISSING_REFUSE)
     return refuse_column(column, "is the target: nothing can stand in for a missing one");
   if (target->kind == FED__TARGET_CLASS && target->classes == 0)
@@ -79,7 +80,7 @@ static int check_target(const struct table *table, const struct fed__column_sche
 }
 
 static int check_columns(struct table *table) {
-  const struct fed__csv_schema *csv = &table->schema->csv;
+  const struct fed__csv_schema *csv = &table->schema.csv;
   size_t targets = 0;
   table->width = fed__csv_width(csv);
   for (size_t i = 0; i < csv->column_count; i++) {
@@ -104,19 +105,20 @@ static int find_field(const struct table *table, const char *name, size_t *field
     if (strcmp(fed__csv_field(reader, i), name) != 0) continue;
     if (*field != NO_FIELD)
       return FED_RAISE(FED_E_DUPLICATE, "%s line %llu: the column '%s' is there twice",
-                       reader->source->name, (unsigned long long)reader->record, name);
+                       reader->text->source->name, (unsigned long long)reader->record, name);
     *field = i;
   }
   return FED_OK;
 }
 
 static int match_header(struct table *table) {
-  const struct fed__csv_schema *csv = &table->schema->csv;
+  const struct fed__csv_schema *csv = &table->schema.csv;
   const struct fed__csv_reader *reader = &table->reader;
   int found;
   FED_TRY(fed__csv_next(&table->reader, &found));
   if (!found)
-    return FED_RAISE(FED_E_EMPTY, "%s: expected a header, found nothing", reader->source->name);
+    return FED_RAISE(FED_E_EMPTY, "%s: expected a header, found nothing",
+                     reader->text->source->name);
   table->record_fields = reader->field_count;
   for (size_t i = 0; i < csv->column_count; i++) {
     FED_TRY(find_field(table, csv->columns[i].name, &table->fields[i]));
@@ -124,15 +126,15 @@ static int match_header(struct table *table) {
       return FED_RAISE(FED_E_MISSING,
                        "%s line %llu: expected a column '%s' in the header, found %zu others, the "
                        "first being '%.40s'",
-                       reader->source->name, (unsigned long long)reader->record,
+                       reader->text->source->name, (unsigned long long)reader->record,
                        csv->columns[i].name, reader->field_count, fed__csv_field(reader, 0));
   }
   return FED_OK;
 }
 
 static int match_columns(struct table *table) {
-  const struct fed__csv_schema *csv = &table->schema->csv;
-  table->fields = fed__zalloc(table->context, csv->column_count, sizeof table->fields[0]);
+  const struct fed__csv_schema *csv = &table->schema.csv;
+  table->fields = fed__zalloc(table->records.context, csv->column_count, sizeof table->fields[0]);
   if (!table->fields) return FED_E_MEMORY;
   if (csv->has_header) return match_header(table);
   for (size_t i = 0; i < csv->column_count; i++) table->fields[i] = i;
@@ -140,15 +142,10 @@ static int match_columns(struct table *table) {
   return FED_OK;
 }
 
-static int add_target(struct table *table, const char *text) {
-  int64_t label;
-  float number;
-  if (table->schema->target.kind == FED__TARGET_CLASS) {
-    FED_TRY(fed__csv_label(&table->place, text, &label));
-    return fed_buffer_append(&table->target, &label, sizeof label);
-  }
-  FED_TRY(fed__csv_number(&table->place, text, &number));
-  return fed_buffer_append(&table->target, &number, sizeof number);
+static int use_target(struct table *table, const char *text) {
+  if (table->schema.target.kind == FED__TARGET_CLASS)
+    return fed__csv_label(&table->place, text, &table->label);
+  return fed__csv_number(&table->place, text, &table->number);
 }
 
 static int use_field(struct table *table, const char *text, float *values) {
@@ -163,20 +160,21 @@ static int use_field(struct table *table, const char *text, float *values) {
     values[slot] = 1;
     return FED_OK;
   case FED__COLUMN_TARGET:
-    return add_target(table, text);
+    return use_target(table, text);
   case FED__COLUMN_IGNORE:
     break;
   }
   return FED_OK;
 }
 
-static int add_record(struct table *table) {
-  const struct fed__csv_schema *csv = &table->schema->csv;
+static int use_record(struct table *table) {
+  const struct fed__csv_schema *csv = &table->schema.csv;
   const struct fed__csv_reader *reader = &table->reader;
   if (reader->field_count != table->record_fields)
     return FED_RAISE(FED_E_SHAPE, "%s line %llu: expected %zu fields%s, found %zu",
-                     reader->source->name, (unsigned long long)reader->record, table->record_fields,
-                     csv->has_header ? " as in the header" : "", reader->field_count);
+                     reader->text->source->name, (unsigned long long)reader->record,
+                     table->record_fields, csv->has_header ? " as in the header" : "",
+                     reader->field_count);
   table->place.line = reader->record;
   size_t at = 0;
   for (size_t i = 0; i < csv->column_count; i++) {
@@ -185,70 +183,97 @@ static int add_record(struct table *table) {
       FED_TRY(use_field(table, fed__csv_field(reader, table->fields[i]), table->row + at));
     at += column_width(&csv->columns[i]);
   }
-  table->row_count++;
-  return fed_buffer_append(&table->inputs, table->row, table->width * sizeof table->row[0]);
-}
-
-static int read_table(struct table *table) {
-  int found = 1;
-  FED_TRY(check_columns(table));
-  FED_TRY(match_columns(table));
-  table->row = fed__zalloc(table->context, table->width, sizeof table->row[0]);
-  if (!table->row) return FED_E_MEMORY;
-  for (;;) {
-    FED_TRY(fed__csv_next(&table->reader, &found));
-    if (!found) return FED_OK;
-    FED_TRY(add_record(table));
-  }
-}
-
-/* The arrays take over what was read. */
-static void hand_over(struct table *table, struct fed__dataset_arrays *arrays) {
-  struct fed__array *input = &arrays->inputs[0], *target = &arrays->target;
-  const int is_class = table->schema->target.kind == FED__TARGET_CLASS;
-  const int64_t rows = (int64_t)table->row_count;
-  *input = (struct fed__array){.context = table->context,
-                               .dtype = FED_F32,
-                               .shape = {.rank = 2, .dims = {rows, (int64_t)table->width}},
-                               .data = table->inputs.data};
-  *target = (struct fed__array){.context = table->context,
-                                .dtype = is_class ? FED_I64 : FED_F32,
-                                .shape = {.rank = 1, .dims = {rows}},
-                                .data = table->target.data};
-  snprintf(input->name, sizeof input->name, "%s", table->place.file);
-  snprintf(target->name, sizeof target->name, "%s", table->place.file);
-  table->inputs.data = table->target.data = NULL;
-}
-
-static int read_source(struct table *table, struct fed__source *source,
-                       struct fed__dataset_arrays *arrays) {
-  FED_TRY(fed__csv_reader_init(&table->reader, source, table->schema->csv.delimiter));
-  FED_TRY(read_table(table));
-  hand_over(table, arrays);
   return FED_OK;
 }
 
-int fed__csv_read(const struct fed_context *context, const char *folder,
-                  const struct fed__dataset_schema *schema, struct fed__dataset_arrays *arrays) {
-  struct fed__source source;
-  struct table table = {.context = context, .schema = schema};
+static int next(struct fed__records *records, size_t *count, int *found) {
+  struct table *table = (struct table *)records;
+  FED_TRY(fed__csv_next(&table->reader, found));
+  *count = *found != 0;
+  return *found ? use_record(table) : FED_OK;
+}
+
+static void get(const struct fed__records *records, size_t at,
+                const struct fed__record_slots *slots) {
+  const struct table *table = (const struct table *)records;
+  const int is_class = table->schema.target.kind == FED__TARGET_CLASS;
+  (void)at; /* a record is one example */
+  if (slots->inputs[0]) memcpy(slots->inputs[0], table->row, table->width * sizeof(float));
+  if (!slots->target) return;
+  if (is_class) memcpy(slots->target, &table->label, sizeof table->label);
+  if (!is_class) memcpy(slots->target, &table->number, sizeof table->number);
+}
+
+static void free_table(struct fed__records *records) {
+  struct table *table = (struct table *)records;
+  const struct fed_context *context = records->context;
+  if (table->place.locale) freelocale(table->place.locale);
+  fed__csv_reader_clear(&table->reader);
+  fed__text_reader_clear(&records->text);
+  fed__source_close(&records->source);
+  fed__free(context, records->spec.inputs[0].name);
+  fed__free(context, table->fields);
+  fed__free(context, table->row);
+  fed__free(context, table);
+}
+
+static int make_spec(struct table *table, const struct fed__input_schema *input) {
+  struct fed_example_spec *spec = &table->records.spec;
+  const struct fed_shape found = {1, {(int64_t)table->width}}, one = {1, {1}};
+  const struct fed__target_schema *target = &table->schema.target;
+  spec->input_count = 1;
+  spec->inputs[0].dtype = FED_F32;
+  spec->target.dtype = target->kind == FED__TARGET_CLASS ? FED_I64 : FED_F32;
+  FED_TRY(fed__dataset_agree_shape(input->file, &found, &input->shape, &spec->inputs[0].shape));
+  if (target->kind == FED__TARGET_NUMBER && target->shape.rank)
+    FED_TRY(fed__dataset_agree_shape(input->file, &one, &target->shape, &spec->target.shape));
+  if (input->name && !(spec->inputs[0].name = fed__copy_text(table->records.context, input->name)))
+    return FED_E_MEMORY;
+  return FED_OK;
+}
+
+static int open_table(struct table *table) {
+  struct fed__records *records = &table->records;
+  const struct fed__dataset_schema *schema = &table->schema;
+  table->place = (struct fed__csv_place){.csv = &schema->csv,
+                                         .file = records->source.name,
+                                         .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+  if (!table->place.locale) return FED_RAISE(FED_E_MEMORY, "out of memory for the C locale");
+  if (schema->target.kind == FED__TARGET_CLASS) table->place.classes = schema->target.classes;
+  FED_TRY(fed__text_reader_init(&records->text, &records->source));
+  FED_TRY(fed__csv_reader_init(&table->reader, &records->text, schema->csv.delimiter));
+  FED_TRY(check_columns(table));
+  FED_TRY(match_columns(table));
+  table->row = fed__zalloc(records->context, table->width, sizeof table->row[0]);
+  return table->row ? make_spec(table, schema->inputs) : FED_E_MEMORY;
+}
+
+static int check_schema(const struct fed__dataset_schema *schema) {
   if (schema->input_count != 1)
     return FED_RAISE(FED_E_INPUT, "a csv dataset has one input of all columns, the job has %zu",
                      schema->input_count);
-  FED_TRY(fed__source_open(context, folder, schema->inputs[0].file, &source));
-  fed_buffer_init(&table.inputs, context, FED__DATA_BYTES_MAX);
-  fed_buffer_init(&table.target, context, FED__DATA_BYTES_MAX);
-  table.place = (struct fed__csv_place){
-      .csv = &schema->csv, .file = source.name, .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
-  if (schema->target.kind == FED__TARGET_CLASS) table.place.classes = schema->target.classes;
-  int code = table.place.locale ? read_source(&table, &source, arrays)
-                                : FED_RAISE(FED_E_MEMORY, "out of memory for the C locale");
-  if (table.place.locale) freelocale(table.place.locale);
-  fed__csv_reader_clear(&table.reader);
-  fed_buffer_clear(&table.inputs);
-  fed_buffer_clear(&table.target);
-  fed__free(context, table.fields);
-  fed__free(context, table.row);
-  fed__source_close(&source);
+  if (schema->inputs[0].kind != FED__INPUT_NUMBERS)
+    return FED_RAISE(FED_E_INPUT, "the input of a csv dataset is of numbers");
+  if (schema->target.kind == FED__TARGET_NEXT)
+    return FED_RAISE(FED_E_INPUT, "the target of a csv dataset is a class or a number");
+  return FED_OK;
+}
+
+int fed__csv_open(const struct fed_context *context, const char *folder,
+                  const struct fed__dataset_schema *schema, struct fed__records **records) {
+  FED_TRY(check_schema(schema));
+  struct table *table = fed__zalloc(context, 1, sizeof *table);
+  if (!table) return FED_E_MEMORY;
+  table->schema = *schema;
+  table->records = (struct fed__records){
+      .next = next, .get = get, .free = free_table, .context = context, .source = {.fd = -1}};
+  int code = fed__source_open(context, folder, schema->inputs[0].file, &table->records.source);
+  if (code == FED_OK) code = open_table(table);
+  table->schema.inputs = NULL; /* looked at here only */
+  if (code == FED_OK) {
+    *records = &table->records;
+  } else {
+    free_table(&table->records);
+  }
   return code;
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * csv_record.c: cut a CSV file into records and fields. Memory: one record and 64 KiB.
+ * csv_record.c: cut a CSV file into records and fields. Memory: one record.
  */
-#include "base/memory.h"
 #include "base/raise.h"
 #include "data/csv.h"
 
 #include <string.h>
 
-#define CHUNK_BYTES ((size_t)64 << 10)
-#define END_OF_FILE (-1)
+#define END_OF_FILE FED__TEXT_END
 
 enum state {
   FIELD_START,
@@ -20,60 +18,56 @@ enum state {
   RECORD_END,
 };
 
-int fed__csv_reader_init(struct fed__csv_reader *reader, struct fed__source *source,
+int fed__csv_reader_init(struct fed__csv_reader *reader, struct fed__text_reader *text,
                          char delimiter) {
-  *reader = (struct fed__csv_reader){
-      .source = source, .delimiter = delimiter ? delimiter : ',', .line = 1};
-  fed_buffer_init(&reader->text, source->context, FED__CSV_RECORD_BYTES_MAX);
+  const struct fed__source *source = text->source;
+  *reader = (struct fed__csv_reader){.text = text, .delimiter = delimiter ? delimiter : ','};
+  fed_buffer_init(&reader->fields, source->context, FED__CSV_RECORD_BYTES_MAX);
   fed_buffer_init(&reader->starts, source->context, FED__CSV_FIELDS_MAX * sizeof(size_t));
-  if (reader->delimiter == '"' || reader->delimiter == '\n' || reader->delimiter == '\r')
-    return FED_RAISE(FED_E_INPUT, "a quote or a line end cannot be the delimiter of '%s'",
-                     source->name);
-  reader->chunk = fed__alloc(source->context, CHUNK_BYTES);
-  if (!reader->chunk) return FED_E_MEMORY;
-  FED_TRY(fed__source_read(source, reader->chunk, CHUNK_BYTES, &reader->chunk_size));
-  if (reader->chunk_size >= 3 && memcmp(reader->chunk, "\xef\xbb\xbf", 3) == 0)
-    reader->chunk_at = 3; /* the byte order mark */
-  return FED_OK;
+  if (reader->delimiter != '"' && reader->delimiter != '\n' && reader->delimiter != '\r')
+    return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "a quote or a line end cannot be the delimiter of '%s'",
+                   source->name);
 }
 
 void fed__csv_reader_clear(struct fed__csv_reader *reader) {
-  if (reader->chunk) fed__free(reader->source->context, reader->chunk);
-  fed_buffer_clear(&reader->text);
+  fed_buffer_clear(&reader->fields);
   fed_buffer_clear(&reader->starts);
-  reader->chunk = NULL;
 }
 
 const char *fed__csv_field(const struct fed__csv_reader *reader, size_t at) {
   size_t start;
   memcpy(&start, reader->starts.data + at * sizeof start, sizeof start);
-  return (const char *)reader->text.data + start;
-}
-
-static int next_byte(struct fed__csv_reader *reader, int *byte) {
-  if (reader->chunk_at == reader->chunk_size) {
-    FED_TRY(fed__source_read(reader->source, reader->chunk, CHUNK_BYTES, &reader->chunk_size));
-    reader->chunk_at = 0;
-  }
-  *byte = reader->chunk_at < reader->chunk_size ? reader->chunk[reader->chunk_at++] : END_OF_FILE;
-  return FED_OK;
+  return (const char *)reader->fields.data + start;
 }
 
 static int refuse(const struct fed__csv_reader *reader, int code, const char *what) {
-  return FED_RAISE(code, "%s line %llu: %s", reader->source->name, (unsigned long long)reader->line,
-                   what);
+  return FED_RAISE(code, "%s line %llu: %s", reader->text->source->name,
+                   (unsigned long long)reader->text->line, what);
 }
 
 static int add_byte(struct fed__csv_reader *reader, int byte) {
   const uint8_t value = (uint8_t)byte;
   if (byte == 0) return refuse(reader, FED_E_SYNTAX, "expected text, found a zero byte");
-  if (reader->text.size + 2 > FED__CSV_RECORD_BYTES_MAX)
+  if (reader->fields.size + 2 > FED__CSV_RECORD_BYTES_MAX)
     return refuse(reader, FED_E_TOO_LARGE, "a record of more than 1 MiB: is a quote not closed?");
-  return fed_buffer_append(&reader->text, &value, 1);
+  return fed_buffer_append(&reader->fields, &value, 1);
+}
+
+/* The bytes up to the next one that may mean something, at once: most of a file is such bytes. */
+static int add_span(struct fed__csv_reader *reader, size_t *bytes) {
+  struct fed__text_reader *text = reader->text;
+  const uint8_t *start = text->chunk + text->at, *end = text->chunk + text->size, *at = start;
+  while (at<end && * at> ' ' && *at != '"' && *at != (uint8_t)reader->delimiter) at++;
+  const size_t size = (size_t)(at - start);
+  if (size == 0 || reader->fields.size + size + 2 > FED__CSV_RECORD_BYTES_MAX) return FED_OK;
+  text->at += size;
+  *bytes += size;
+  return fed_buffer_append(&reader->fields, start, size);
 }
 
 static int begin_field(struct fed__csv_reader *reader) {
-  const size_t start = reader->text.size;
+  const size_t start = reader->fields.size;
   if (reader->field_count == FED__CSV_FIELDS_MAX)
     return refuse(reader, FED_E_TOO_LARGE, "more than 16384 fields");
   reader->field_count++;
@@ -85,16 +79,16 @@ static void trim_field(struct fed__csv_reader *reader) {
   size_t start;
   uint8_t *at = reader->starts.data + (reader->field_count - 1) * sizeof start;
   memcpy(&start, at, sizeof start);
-  while (start < reader->text.size && reader->text.data[start] == ' ') start++;
-  while (reader->text.size > start && reader->text.data[reader->text.size - 1] == ' ')
-    reader->text.size--;
+  while (start < reader->fields.size && reader->fields.data[start] == ' ') start++;
+  while (reader->fields.size > start && reader->fields.data[reader->fields.size - 1] == ' ')
+    reader->fields.size--;
   memcpy(at, &start, sizeof start);
 }
 
 /* The field has ended with this byte: what comes next? */
 static int end_field(struct fed__csv_reader *reader, int byte, enum state *state) {
   const char zero = '\0';
-  FED_TRY(fed_buffer_append(&reader->text, &zero, 1));
+  FED_TRY(fed_buffer_append(&reader->fields, &zero, 1));
   if (byte == (unsigned char)reader->delimiter) {
     *state = FIELD_START;
     return begin_field(reader);
@@ -147,14 +141,15 @@ static int read_record(struct fed__csv_reader *reader, int *blank, int *end) {
   enum state state = FIELD_START;
   size_t bytes = 0;
   int byte;
-  reader->text.size = reader->starts.size = reader->field_count = 0;
-  reader->record = reader->line;
+  reader->fields.size = reader->starts.size = reader->field_count = 0;
+  reader->record = reader->text->line;
   FED_TRY(begin_field(reader));
   do {
-    FED_TRY(next_byte(reader, &byte));
+    if (state == PLAIN || state == QUOTED) FED_TRY(add_span(reader, &bytes));
+    FED_TRY(fed__text_next(reader->text, &byte));
     FED_TRY(step(reader, byte, &state));
     bytes += byte != '\r' && byte != '\n' && byte != END_OF_FILE && byte != ' ';
-    reader->line += byte == '\n';
+    reader->text->line += byte == '\n';
   } while (state != RECORD_END);
   *blank = bytes == 0;
   *end = byte == END_OF_FILE;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data_array.c: loading arrays and converting their elements.
+ * data_array.c: loading arrays, or leaving them in their file, and converting their elements.
  */
 #include "data/data_array.h"
 #include "base/memory.h"
 #include "base/raise.h"
+
+#include <fcntl.h>
+
+#define PIECE_BYTES ((size_t)64 << 10) /* read from a file at once */
 
 static void swap_elements(uint8_t *bytes, size_t count, size_t size) {
   for (size_t i = 0; i < count; i++, bytes += size)
@@ -15,47 +19,92 @@ static void swap_elements(uint8_t *bytes, size_t count, size_t size) {
     }
 }
 
+/* An array that stays in its file. */
+struct fed__array_file {
+  struct fed__source source; /* plain; from its `at` to its `end` are the elements */
+  int is_swapped;
+  uint8_t piece[PIECE_BYTES]; /* what was read last */
+};
+
 static int check_bytes(const struct fed__array *array, const struct fed__source *source,
                        size_t elements) {
   char shape[96];
   fed_shape_format(&array->shape, shape, sizeof shape);
   const size_t size = fed_dtype_size(array->dtype);
-  if (elements > FED__DATA_BYTES_MAX / size)
-    return FED_RAISE(FED_E_TOO_LARGE, "'%s' declares %s of %s: more than the limit of %llu bytes",
+  if (source->coding != FED__SOURCE_PLAIN && elements > FED__DATA_BYTES_MAX / size)
+    return FED_RAISE(FED_E_TOO_LARGE,
+                     "'%s' declares %s of %s: more than the limit of %llu bytes for packed files; "
+                     "unpack it",
                      array->name, shape, fed_dtype_name(array->dtype),
                      (unsigned long long)FED__DATA_BYTES_MAX);
-  if (elements * size > fed__source_bound(source))
-    return FED_RAISE(FED_E_TRUNCATED,
-                     "'%s' declares %s of %s, %zu bytes, but only %llu can be in the file",
-                     array->name, shape, fed_dtype_name(array->dtype), elements * size,
-                     (unsigned long long)fed__source_bound(source));
+  if (elements > fed__source_bound(source) / size)
+    return FED_RAISE(
+        FED_E_TRUNCATED,
+        "'%s' declares %s of %s, %zu elements of %zu bytes, but only %llu bytes can be "
+        "in the file",
+        array->name, shape, fed_dtype_name(array->dtype), elements, size,
+        (unsigned long long)fed__source_bound(source));
+  return FED_OK;
+}
+
+static int load_elements(struct fed__array *array, struct fed__source *source, size_t elements,
+                         int is_swapped) {
+  const size_t size = fed_dtype_size(array->dtype);
+  array->data = fed__alloc(array->context, elements * size);
+  if (!array->data) return FED_E_MEMORY;
+  FED_TRY(fed__source_exact(source, array->data, elements * size, "elements"));
+  FED_TRY(fed__source_end(source));
+  if (is_swapped) swap_elements(array->data, elements, size);
+  return FED_OK;
+}
+
+/* The array takes the source's file over. A part with a CRC-32 is read once to check it. */
+static int keep_file(struct fed__array *array, struct fed__source *source, size_t elements,
+                     int is_swapped) {
+  const uint64_t from = source->at, size = elements * fed_dtype_size(array->dtype);
+  struct fed__array_file *file = fed__zalloc(array->context, 1, sizeof *file);
+  if (!file) return FED_E_MEMORY;
+  array->file = file;
+  file->source.fd = -1;
+  file->is_swapped = is_swapped;
+  for (uint64_t left = size; left && source->crc_expected;) {
+    const size_t piece = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
+    FED_TRY(fed__source_exact(source, file->piece, piece, "elements"));
+    left -= piece;
+  }
+  source->at = from + size;
+  FED_TRY(fed__source_end(source));
+  file->source = *source;
+  file->source.at = from;
+  file->source.crc_expected = NULL; /* checked, and the caller's */
+  source->fd = -1;
+  posix_fadvise(file->source.fd, 0, 0, POSIX_FADV_RANDOM); /* advice: it may fail */
   return FED_OK;
 }
 
 int fed__array_load(struct fed__array *array, struct fed__source *source,
-                    enum fed__byte_order order) {
-  const size_t size = fed_dtype_size(array->dtype);
+                    enum fed__byte_order order, uint64_t memory_max) {
   size_t elements;
   if (fed_shape_elements(&array->shape, &elements) != FED_OK)
     return FED_WRAP("the shape of '%s'", array->name);
   FED_TRY(check_bytes(array, source, elements));
-  array->data = fed__alloc(array->context, elements * size);
-  if (!array->data) return FED_E_MEMORY;
-  int code = fed__source_exact(source, array->data, elements * size, "elements");
-  if (code == FED_OK) code = fed__source_end(source);
-  if (code != FED_OK) {
-    fed__array_clear(array);
-    return code;
-  }
+  const size_t size = fed_dtype_size(array->dtype);
   const int host_is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
-  if (size > 1 && (order == FED__BIG_ENDIAN) != host_is_big)
-    swap_elements(array->data, elements, size);
-  return FED_OK;
+  const int is_swapped = size > 1 && (order == FED__BIG_ENDIAN) != host_is_big;
+  const int stays = source->coding == FED__SOURCE_PLAIN && elements * size > memory_max;
+  const int code = (stays ? keep_file : load_elements)(array, source, elements, is_swapped);
+  if (code != FED_OK) fed__array_clear(array);
+  return code;
 }
 
 void fed__array_clear(struct fed__array *array) {
   if (array->data) fed__free(array->context, array->data);
+  if (array->file) {
+    fed__source_close(&array->file->source);
+    fed__free(array->context, array->file);
+  }
   array->data = NULL;
+  array->file = NULL;
 }
 
 size_t fed__array_rows(const struct fed__array *array) {
@@ -66,6 +115,11 @@ size_t fed__array_row_elements(const struct fed__array *array) {
   size_t product = 1;
   for (uint32_t i = 1; i < array->shape.rank; i++) product *= (size_t)array->shape.dims[i];
   return product;
+}
+
+uint64_t fed__array_bytes(const struct fed__array *array) {
+  return (uint64_t)fed__array_rows(array) * fed__array_row_elements(array) *
+         fed_dtype_size(array->dtype);
 }
 
 int fed__array_is_numeric(const struct fed__array *array) {
@@ -86,13 +140,17 @@ int fed__array_is_integer(const struct fed__array *array) {
   X(U16, uint16_t)                                                                                 \
   X(I32, int32_t) X(U32, uint32_t) X(I64, int64_t) X(U64, uint64_t) X(BOOL, uint8_t)
 
-void fed__array_floats(const struct fed__array *array, size_t first, size_t count, float scale,
-                       float offset, float *out) {
-  switch (array->dtype) {
+struct scaling {
+  float scale, offset;
+};
+
+static void convert_floats(enum fed_dtype dtype, const void *elements, size_t count,
+                           struct scaling scaling, float *out) {
+  switch (dtype) {
 #define FLOATS_CASE(name, type)                                                                    \
   case FED_##name: {                                                                               \
-    const type *from = (const type *)array->data + first;                                          \
-    for (size_t i = 0; i < count; i++) out[i] = (float)from[i] * scale + offset;                   \
+    const type *from = elements;                                                                   \
+    for (size_t i = 0; i < count; i++) out[i] = (float)from[i] * scaling.scale + scaling.offset;   \
     break;                                                                                         \
   }
     NUMERIC_LIST(FLOATS_CASE)
@@ -102,11 +160,12 @@ void fed__array_floats(const struct fed__array *array, size_t first, size_t coun
   }
 }
 
-void fed__array_integers(const struct fed__array *array, size_t first, size_t count, int64_t *out) {
-  switch (array->dtype) {
+static void convert_integers(enum fed_dtype dtype, const void *elements, size_t count,
+                             int64_t *out) {
+  switch (dtype) {
 #define INTEGERS_CASE(name, type)                                                                  \
   case FED_##name: {                                                                               \
-    const type *from = (const type *)array->data + first;                                          \
+    const type *from = elements;                                                                   \
     for (size_t i = 0; i < count; i++) out[i] = (int64_t)from[i];                                  \
     break;                                                                                         \
   }
@@ -115,4 +174,42 @@ void fed__array_integers(const struct fed__array *array, size_t first, size_t co
   case FED_BF16:
     break;
   }
+}
+
+/* Some elements from `first` on: all `*count` that lie in memory, or as many as fit the piece. */
+static int view(const struct fed__array *array, size_t first, size_t *count,
+                const void **elements) {
+  const size_t size = fed_dtype_size(array->dtype);
+  struct fed__array_file *file = array->file;
+  if (!file) {
+    *elements = (const uint8_t *)array->data + first * size;
+    return FED_OK;
+  }
+  if (*count > PIECE_BYTES / size) *count = PIECE_BYTES / size;
+  *elements = file->piece;
+  FED_TRY(
+      fed__source_peek(&file->source, file->source.at + first * size, file->piece, *count * size));
+  if (file->is_swapped) swap_elements(file->piece, *count, size);
+  return FED_OK;
+}
+
+int fed__array_floats(const struct fed__array *array, size_t first, size_t count, float scale,
+                      float offset, float *out) {
+  const void *elements;
+  for (size_t done = 0, part; done < count; done += part) {
+    part = count - done;
+    FED_TRY(view(array, first + done, &part, &elements));
+    convert_floats(array->dtype, elements, part, (struct scaling){scale, offset}, out + done);
+  }
+  return FED_OK;
+}
+
+int fed__array_integers(const struct fed__array *array, size_t first, size_t count, int64_t *out) {
+  const void *elements;
+  for (size_t done = 0, part; done < count; done += part) {
+    part = count - done;
+    FED_TRY(view(array, first + done, &part, &elements));
+    convert_integers(array->dtype, elements, part, out + done);
+  }
+  return FED_OK;
 }

@@ -12,39 +12,18 @@
 
 #include <string.h>
 
-/* Where an array is: a file of the data folder, and a name in it if the format has names. */
-struct place {
-  const struct fed_context *context;
-  const char *folder;
-  const char *file;
-  const char *array;
-};
-
-static int read_idx(const struct place *place, struct fed__array *array) {
-  return fed__idx_read(place->context, place->folder, place->file, array);
-}
-
-static int read_npy(const struct place *place, struct fed__array *array) {
-  return fed__npy_read(place->context, place->folder, place->file, array);
-}
-
-static int read_npz(const struct place *place, struct fed__array *array) {
-  return fed__npz_read(place->context, place->folder, place->file, place->array, array);
-}
-
-static int read_safetensors(const struct place *place, struct fed__array *array) {
-  return fed__safetensors_read(place->context, place->folder, place->file, place->array, array);
-}
-
 static const struct {
   const char *name;
-  int (*read)(const struct place *place, struct fed__array *array);
+  int (*read)(const struct fed__array_place *place, struct fed__array *array); /* of arrays */
+  int (*open)(const struct fed_context *context, const char *folder,
+              const struct fed__dataset_schema *schema,
+              struct fed__records **records); /* of records */
 } formats[] = {
-    [FED__DATA_IDX] = {"idx", read_idx},
-    [FED__DATA_CSV] = {"csv", NULL}, /* not arrays, but one table: fed__csv_read */
-    [FED__DATA_NPY] = {"npy", read_npy},
-    [FED__DATA_NPZ] = {"npz", read_npz},
-    [FED__DATA_SAFETENSORS] = {"safetensors", read_safetensors},
+    [FED__DATA_IDX] = {"idx", fed__idx_read, NULL},
+    [FED__DATA_CSV] = {"csv", NULL, fed__csv_open},
+    [FED__DATA_NPY] = {"npy", fed__npy_read, NULL},
+    [FED__DATA_NPZ] = {"npz", fed__npz_read, NULL},
+    [FED__DATA_SAFETENSORS] = {"safetensors", fed__safetensors_read, NULL},
 };
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
@@ -54,24 +33,57 @@ int fed__data_format_parse(const char *word, enum fed__data_format *format) {
       *format = (enum fed__data_format)i;
       return FED_OK;
     }
-  return FED_RAISE(FED_E_INPUT,
-                   "expected the data format idx, csv, npy, npz or safetensors, found '%.60s'",
-                   word);
+  return FED_RAISE(
+      FED_E_INPUT,
+      "expected the data format idx, csv, npy, npz, safetensors, jsonl or images, found '%.60s'",
+      word);
 }
 
-static int read_arrays(const struct fed_context *context, const char *folder,
-                       const struct fed__dataset_schema *schema,
+/* The memory is for all arrays together, first come, first served. */
+static int read_array(const struct fed__dataset_schema *schema, struct fed__array_place *place,
+                      struct fed__array *array) {
+  FED_TRY(formats[schema->format].read(place, array));
+  if (array->data) {
+    const uint64_t bytes = fed__array_bytes(array);
+    place->memory_max -= bytes < place->memory_max ? bytes : place->memory_max;
+  }
+  return FED_OK;
+}
+
+static int read_arrays(struct fed__array_place place, const struct fed__dataset_schema *schema,
                        struct fed__dataset_arrays *arrays) {
-  if (schema->format == FED__DATA_CSV) return fed__csv_read(context, folder, schema, arrays);
-  struct place place = {context, folder, NULL, NULL};
   for (size_t i = 0; i < schema->input_count; i++) {
     place.file = schema->inputs[i].file;
     place.array = schema->inputs[i].array;
-    FED_TRY(formats[schema->format].read(&place, &arrays->inputs[i]));
+    FED_TRY(read_array(schema, &place, &arrays->inputs[i]));
   }
   place.file = schema->target.file ? schema->target.file : schema->inputs[0].file;
   place.array = schema->target.array;
-  return formats[schema->format].read(&place, &arrays->target);
+  return read_array(schema, &place, &arrays->target);
+}
+
+static int open_arrays(const struct fed__array_place *place,
+                       const struct fed__dataset_schema *schema, struct fed_examples **examples) {
+  struct fed__dataset_arrays arrays = {0};
+  int code = read_arrays(*place, schema, &arrays);
+  if (code == FED_OK) code = fed__dataset_examples_new(place->context, schema, &arrays, examples);
+  fed__dataset_arrays_clear(&arrays);
+  return code;
+}
+
+static int open_records(const struct fed__array_place *place,
+                        const struct fed__dataset_schema *schema, struct fed_examples **examples) {
+  struct fed__records *records = NULL;
+  FED_TRY(formats[schema->format].open(place->context, place->folder, schema, &records));
+  const int code = fed__record_examples_new(records, place->memory_max, examples);
+  if (code != FED_OK) records->free(records);
+  return code;
+}
+
+static int open_format(const struct fed__array_place *place,
+                       const struct fed__dataset_schema *schema, struct fed_examples **examples) {
+  if (formats[schema->format].read) return open_arrays(place, schema, examples);
+  return open_records(place, schema, examples);
 }
 
 int fed__dataset_open(const struct fed_context *context, const char *folder,
@@ -81,9 +93,8 @@ int fed__dataset_open(const struct fed_context *context, const char *folder,
   if (schema->input_count < 1 || schema->input_count > FED_INPUTS_MAX)
     return FED_RAISE(FED_E_RANGE, "expected 1 to %d inputs, the job declares %zu", FED_INPUTS_MAX,
                      schema->input_count);
-  struct fed__dataset_arrays arrays = {0};
-  int code = read_arrays(context, folder, schema, &arrays);
-  if (code == FED_OK) code = fed__dataset_examples_new(context, schema, &arrays, examples);
-  fed__dataset_arrays_clear(&arrays);
-  return code;
+  const uint64_t memory_max =
+      schema->memory_bytes_max ? schema->memory_bytes_max : FED__DATASET_MEMORY_BYTES;
+  const struct fed__array_place place = {context, folder, NULL, NULL, memory_max};
+  return open_format(&place, schema, examples);
 }

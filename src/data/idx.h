@@ -10,10 +10,9 @@
 
 /* Read the array of an IDX file, plain or gzip. FED_E_SYNTAX for what is no IDX file,
  * FED_E_TRUNCATED, FED_E_TOO_LARGE, and the errors of the source. */
-FED_MUST int fed__idx_read(const struct fed_context *context, const char *folder, const char *name,
-                           struct fed__array *array);
+FED_MUST int fed__idx_read(const struct fed__array_place *place, struct fed__array *array);
 
-/* Write the chosen rows of a byte array, in that order, as a plain IDX file. */
+/* Write the chosen rows of a byte array that lies in memory, in that order, as a plain IDX file. */
 FED_MUST int fed__idx_write(const char *path, const struct fed__array *array, const uint32_t *rows,
                             size_t row_count);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * idx_read.c: read an IDX file. Memory: the elements as they are in the file.
+ * idx_read.c: read an IDX file. Memory: the elements as they are in the file, or none
+ * of them (data_array.h).
  */
 #include "base/raise.h"
 #include "data/idx.h"
@@ -40,14 +41,13 @@ static int read_header(struct fed__source *source, struct fed__array *array) {
   return FED_OK;
 }
 
-int fed__idx_read(const struct fed_context *context, const char *folder, const char *name,
-                  struct fed__array *array) {
+int fed__idx_read(const struct fed__array_place *place, struct fed__array *array) {
   struct fed__source source;
-  FED_TRY(fed__source_open(context, folder, name, &source));
-  *array = (struct fed__array){.context = context};
+  FED_TRY(fed__source_open(place->context, place->folder, place->file, &source));
+  *array = (struct fed__array){.context = place->context};
   snprintf(array->name, sizeof array->name, "%s", source.name);
   int code = read_header(&source, array);
-  if (code == FED_OK) code = fed__array_load(array, &source, FED__BIG_ENDIAN);
+  if (code == FED_OK) code = fed__array_load(array, &source, FED__BIG_ENDIAN, place->memory_max);
   fed__source_close(&source);
   return code;
 }

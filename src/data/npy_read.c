@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * npy_read.c: read an NPY stream. The header is a Python literal; only the one form that numpy
- * writes is understood, keys in any order. Memory: the elements as they are in the file.
+ * writes is understood, keys in any order. Memory: the elements as they are in the file, or none
+ * of them (data_array.h).
  */
 #include "base/raise.h"
 #include "data/npy.h"
@@ -135,7 +136,7 @@ static int read_header(struct fed__source *source, const char *name,
   return FED_OK;
 }
 
-int fed__npy_load(struct fed__source *source, struct fed__array *array) {
+int fed__npy_load(struct fed__source *source, struct fed__array *array, uint64_t memory_max) {
   char text[HEADER_BYTES_MAX + 1];
   struct header header = {.has_descr = 0};
   enum fed__byte_order order;
@@ -146,16 +147,15 @@ int fed__npy_load(struct fed__source *source, struct fed__array *array) {
     return FED_RAISE(FED_E_UNSUPPORTED,
                      "'%s' is in Fortran order: save it with numpy.ascontiguousarray", array->name);
   array->shape = header.shape;
-  return fed__array_load(array, source, order);
+  return fed__array_load(array, source, order, memory_max);
 }
 
-int fed__npy_read(const struct fed_context *context, const char *folder, const char *name,
-                  struct fed__array *array) {
+int fed__npy_read(const struct fed__array_place *place, struct fed__array *array) {
   struct fed__source source;
-  FED_TRY(fed__source_open(context, folder, name, &source));
-  *array = (struct fed__array){.context = context};
+  FED_TRY(fed__source_open(place->context, place->folder, place->file, &source));
+  *array = (struct fed__array){.context = place->context};
   snprintf(array->name, sizeof array->name, "%s", source.name);
-  int code = fed__npy_load(&source, array);
+  int code = fed__npy_load(&source, array, place->memory_max);
   fed__source_close(&source);
   return code;
 }

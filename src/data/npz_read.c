@@ -130,30 +130,29 @@ static int locate_data(struct fed__source *source, const struct directory *direc
 }
 
 static int read_member(struct fed__source *source, struct directory *directory,
-                       const char *array_name, struct fed__array *array) {
+                       const struct fed__array_place *place, struct fed__array *array) {
   struct member member = {.found = 0};
   struct fed__source_part part;
   FED_TRY(read_directory(source, directory));
-  FED_TRY(find_member(source, directory, array_name, &member));
-  FED_TRY(locate_data(source, directory, array_name, &member, &part));
+  FED_TRY(find_member(source, directory, place->array, &member));
+  FED_TRY(locate_data(source, directory, place->array, &member, &part));
   FED_TRY(fed__source_narrow(source, &part));
-  return fed__npy_load(source, array);
+  return fed__npy_load(source, array, place->memory_max);
 }
 
-int fed__npz_read(const struct fed_context *context, const char *folder, const char *name,
-                  const char *array_name, struct fed__array *array) {
+int fed__npz_read(const struct fed__array_place *place, struct fed__array *array) {
   struct fed__source source;
   struct directory directory = {.bytes = NULL};
-  if (!array_name || !*array_name || strlen(array_name) > 200)
+  if (!place->array || !*place->array || strlen(place->array) > 200)
     return FED_RAISE(FED_E_MISSING, "expected the name of an array in the file '%s'",
-                     name ? name : "");
-  FED_TRY(fed__source_open(context, folder, name, &source));
-  *array = (struct fed__array){.context = context};
-  snprintf(array->name, sizeof array->name, "%.100s: %.100s", source.name, array_name);
+                     place->file ? place->file : "");
+  FED_TRY(fed__source_open(place->context, place->folder, place->file, &source));
+  *array = (struct fed__array){.context = place->context};
+  snprintf(array->name, sizeof array->name, "%.100s: %.100s", source.name, place->array);
   int code = source.coding == FED__SOURCE_PLAIN
-                 ? read_member(&source, &directory, array_name, array)
+                 ? read_member(&source, &directory, place, array)
                  : refuse(&source, FED_E_UNSUPPORTED, "an archive is not packed again with gzip");
-  fed__free(context, directory.bytes);
+  fed__free(place->context, directory.bytes);
   fed__source_close(&source);
   return code;
 }

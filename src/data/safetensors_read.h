@@ -7,9 +7,8 @@
 
 #include "data/data_array.h"
 
-/* The tensor of that name: FED_E_MISSING, and the errors of fed_safetensors_decode. */
-FED_MUST int fed__safetensors_read(const struct fed_context *context, const char *folder,
-                                   const char *name, const char *array_name,
-                                   struct fed__array *array);
+/* The tensor of that name: FED_E_MISSING, the errors of fed_safetensors_decode; FED_E_UNSUPPORTED
+ * for a packed file. */
+FED_MUST int fed__safetensors_read(const struct fed__array_place *place, struct fed__array *array);
 
 #endif

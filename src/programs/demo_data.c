@@ -21,10 +21,11 @@ struct images {
 
 static int read_images(struct fed__demo *demo, const char *prefix, struct images *images) {
   char name[64];
+  const struct fed__array_place place = {demo->context, demo->data_folder, name, NULL, UINT64_MAX};
   snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
-  int code = fed__idx_read(demo->context, demo->data_folder, name, &images->pixels);
+  int code = fed__idx_read(&place, &images->pixels);
   snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
-  if (code == FED_OK) code = fed__idx_read(demo->context, demo->data_folder, name, &images->labels);
+  if (code == FED_OK) code = fed__idx_read(&place, &images->labels);
   if (code == FED_E_NOT_FOUND)
     return FED_RAISE(FED_E_NOT_FOUND,
                      "Fashion-MNIST is not in '%s'; on Debian: apt-get install "
@@ -54,26 +55,24 @@ static int write_rows(const struct images *images, const char *folder, const uin
 }
 
 /* The rows of one client, and what labels they have. */
-static size_t rows_of(struct fed__demo *demo, const struct images *images,
-                      const uint32_t *client_of, size_t count, uint32_t client, uint32_t *rows) {
+static size_t rows_of(struct fed__demo *demo, const int64_t *labels, const uint32_t *client_of,
+                      size_t count, uint32_t client, uint32_t *rows) {
   struct fed__demo_client *entry = &demo->clients[client];
   size_t kept = 0;
   for (size_t i = 0; i < count; i++) {
-    int64_t label;
     if (client_of[i] != client) continue;
-    fed__array_integers(&images->labels, i, 1, &label);
-    entry->label_counts[label]++;
+    entry->label_counts[labels[i]]++;
     rows[kept++] = (uint32_t)i;
   }
   entry->example_count = kept;
   return kept;
 }
 
-static int write_clients(struct fed__demo *demo, const struct images *images,
+static int write_clients(struct fed__demo *demo, const struct images *images, const int64_t *labels,
                          const uint32_t *client_of, size_t count, uint32_t *rows) {
   char folder[FED__PATH_MAX];
   for (uint32_t client = 0; client < FED__DEMO_CLIENTS; client++) {
-    const size_t kept = rows_of(demo, images, client_of, count, client, rows);
+    const size_t kept = rows_of(demo, labels, client_of, count, client, rows);
     fed__demo_path(demo, folder, "agents/client-%u/data", client + 1);
     FED_TRY(write_rows(images, folder, rows, kept));
   }
@@ -82,7 +81,7 @@ static int write_clients(struct fed__demo *demo, const struct images *images,
 
 static int split(struct fed__demo *demo, const struct images *images, size_t count, int64_t *labels,
                  uint32_t *client_of, uint32_t *rows) {
-  fed__array_integers(&images->labels, 0, count, labels);
+  FED_TRY(fed__array_integers(&images->labels, 0, count, labels));
   const struct fed__split_dirichlet options = {.labels = labels,
                                                .count = count,
                                                .classes = FED__DEMO_CLASSES,
@@ -91,7 +90,7 @@ static int split(struct fed__demo *demo, const struct images *images, size_t cou
                                                .client_min = count / 200,
                                                .seed = demo->seed};
   FED_TRY(fed__split_dirichlet(demo->context, &options, client_of));
-  return write_clients(demo, images, client_of, count, rows);
+  return write_clients(demo, images, labels, client_of, count, rows);
 }
 
 static int split_train(struct fed__demo *demo) {

@@ -5,6 +5,7 @@
 #include "fed/safetensors.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "tensor/safetensors_place.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -23,25 +24,36 @@ static uint64_t read_u64(const uint8_t *bytes) {
   return value;
 }
 
-static int parse_header(struct fed_slice file, json_t **header, struct fed_slice *data) {
-  if (file.size < 8)
-    return FED_RAISE(FED_E_TRUNCATED, "safetensors: %zu bytes, at least 8 are needed", file.size);
-  const uint64_t size = read_u64(file.data);
+int fed__safetensors_start_bytes(const uint8_t first[8], uint64_t file_size, size_t *bytes) {
+  const uint64_t size = read_u64(first);
   if (size > HEADER_BYTES_MAX)
     return FED_RAISE(FED_E_TOO_LARGE, "safetensors: a header of %llu bytes, at most %llu are read",
                      (unsigned long long)size, (unsigned long long)HEADER_BYTES_MAX);
-  if (size > file.size - 8)
-    return FED_RAISE(FED_E_TRUNCATED, "safetensors: a header of %llu bytes in a file of %zu",
-                     (unsigned long long)size, file.size);
-  if (size == 0 || file.data[8] != '{')
+  if (file_size < 8 || size > file_size - 8)
+    return FED_RAISE(FED_E_TRUNCATED, "safetensors: a header of %llu bytes in a file of %llu",
+                     (unsigned long long)size, (unsigned long long)file_size);
+  *bytes = 8 + (size_t)size;
+  return FED_OK;
+}
+
+/* `file` holds at least what is in front of the data. */
+static int parse_header(struct fed_slice file, uint64_t file_size, json_t **header,
+                        size_t *data_at) {
+  if (file_size < 8 || file.size < 8)
+    return FED_RAISE(FED_E_TRUNCATED, "safetensors: %llu bytes, at least 8 are needed",
+                     (unsigned long long)file_size);
+  FED_TRY(fed__safetensors_start_bytes(file.data, file_size, data_at));
+  if (*data_at == 8 || *data_at > file.size || file.data[8] != '{')
     return FED_RAISE(FED_E_SYNTAX, "safetensors: the header must begin with '{'");
   json_error_t error;
-  *header = json_loadb((const char *)file.data + 8, (size_t)size, JSON_REJECT_DUPLICATES, &error);
+  *header = json_loadb((const char *)file.data + 8, *data_at - 8, JSON_REJECT_DUPLICATES, &error);
   if (!*header)
     return FED_RAISE(json_error_code(&error) == json_error_duplicate_key ? FED_E_DUPLICATE
                                                                          : FED_E_SYNTAX,
                      "safetensors: header: %s", error.text);
-  *data = fed_slice_of(file.data + 8 + size, file.size - 8 - (size_t)size);
+  if (!json_is_object(*header) || json_object_size(*header) > TENSORS_MAX)
+    return FED_RAISE(FED_E_SYNTAX, "safetensors: the header must be an object of at most %d names",
+                     TENSORS_MAX);
   return FED_OK;
 }
 
@@ -60,7 +72,7 @@ static int parse_shape(const char *name, const json_t *dims, struct fed_shape *s
   return FED_OK;
 }
 
-static int parse_offsets(const char *name, const json_t *offsets, size_t data_size,
+static int parse_offsets(const char *name, const json_t *offsets, uint64_t data_size,
                          struct entry *entry) {
   const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
   if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
@@ -70,12 +82,12 @@ static int parse_offsets(const char *name, const json_t *offsets, size_t data_si
   entry->begin = (uint64_t)json_integer_value(begin);
   entry->end = (uint64_t)json_integer_value(end);
   if (entry->end > data_size)
-    return FED_RAISE(FED_E_RANGE, "safetensors: tensor '%s' ends at byte %llu of %zu", name,
-                     (unsigned long long)entry->end, data_size);
+    return FED_RAISE(FED_E_RANGE, "safetensors: tensor '%s' ends at byte %llu of %llu", name,
+                     (unsigned long long)entry->end, (unsigned long long)data_size);
   return FED_OK;
 }
 
-static int parse_entry(const char *name, const json_t *value, size_t data_size,
+static int parse_entry(const char *name, const json_t *value, uint64_t data_size,
                        struct entry *entry) {
   const char *dtype = json_string_value(json_object_get(value, "dtype"));
   size_t elements, bytes;
@@ -107,7 +119,7 @@ static int compare_entries(const void *a, const void *b) {
   return strcmp(x->tensor.name, y->tensor.name);
 }
 
-static int check_contiguous(const struct entry *entries, size_t count, size_t data_size) {
+static int check_contiguous(const struct entry *entries, size_t count, uint64_t data_size) {
   uint64_t at = 0;
   for (size_t i = 0; i < count; i++) {
     if (entries[i].begin != at)
@@ -119,8 +131,8 @@ static int check_contiguous(const struct entry *entries, size_t count, size_t da
     at = entries[i].end;
   }
   if (at != data_size)
-    return FED_RAISE(FED_E_RANGE, "safetensors: %zu bytes of data, the header accounts for %llu",
-                     data_size, (unsigned long long)at);
+    return FED_RAISE(FED_E_RANGE, "safetensors: %llu bytes of data, the header accounts for %llu",
+                     (unsigned long long)data_size, (unsigned long long)at);
   return FED_OK;
 }
 
@@ -136,7 +148,8 @@ static int check_notes(json_t *notes) {
   return FED_OK;
 }
 
-static int collect_entries(json_t *header, size_t data_size, struct entry *entries, size_t *count) {
+static int collect_entries(json_t *header, uint64_t data_size, struct entry *entries,
+                           size_t *count) {
   const char *name;
   json_t *value;
   json_object_foreach(header, name, value) {
@@ -170,19 +183,46 @@ int fed_safetensors_decode(struct fed_slice file, const struct fed_context *cont
                            struct fed_params *params) {
   json_t *header = NULL;
   struct entry *entries = NULL;
-  struct fed_slice data;
-  size_t count = 0;
+  size_t count = 0, data_at = 0;
   int code;
   *params = (struct fed_params){0};
-  FED_TRY_GOTO(code, done, parse_header(file, &header, &data));
-  if (!json_is_object(header) || json_object_size(header) > TENSORS_MAX) {
-    code = FED_RAISE(FED_E_SYNTAX, "safetensors: the header must be an object of at most %d names",
-                     TENSORS_MAX);
-    goto done;
-  }
+  FED_TRY_GOTO(code, done, parse_header(file, file.size, &header, &data_at));
+  const struct fed_slice data = fed_slice_of(file.data + data_at, file.size - data_at);
   entries = fed__zalloc(context, json_object_size(header), sizeof *entries);
   code = entries ? collect_entries(header, data.size, entries, &count) : FED_E_MEMORY;
   if (code == FED_OK) code = copy_tensors(entries, count, data, context, params);
+done:
+  fed__free(context, entries);
+  json_decref(header);
+  return code;
+}
+
+static int find_entry(const struct entry *entries, size_t count, const char *name,
+                      struct fed_tensor *tensor, uint64_t *offset) {
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(entries[i].tensor.name, name) != 0) continue;
+    *tensor = entries[i].tensor;
+    tensor->name = NULL; /* the header's */
+    *offset = entries[i].begin;
+    return FED_OK;
+  }
+  return FED_RAISE(FED_E_MISSING, "safetensors: expected a tensor '%s', found none of that name",
+                   name);
+}
+
+int fed__safetensors_locate(const struct fed_context *context, struct fed_slice start,
+                            uint64_t file_size, const char *name, struct fed_tensor *tensor,
+                            uint64_t *offset) {
+  json_t *header = NULL;
+  struct entry *entries = NULL;
+  size_t count = 0, data_at = 0;
+  int code;
+  *offset = 0;
+  FED_TRY_GOTO(code, done, parse_header(start, file_size, &header, &data_at));
+  entries = fed__zalloc(context, json_object_size(header), sizeof *entries);
+  code = entries ? collect_entries(header, file_size - data_at, entries, &count) : FED_E_MEMORY;
+  if (code == FED_OK) code = find_entry(entries, count, name, tensor, offset);
+  *offset += data_at;
 done:
   fed__free(context, entries);
   json_decref(header);
