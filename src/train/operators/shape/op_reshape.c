@@ -5,7 +5,7 @@
  * that is known beforehand passes through.
  */
 #include "base/raise.h"
-#include "train/operator.h"
+#include "train/operators/shape/move.h"
 
 static int infer_view(const struct fed__inference *inference, const struct fed_shape *shape) {
   const struct fed__known *input = fed__infer_input(inference, 0);
@@ -33,8 +33,9 @@ static int infer_flatten(const struct fed__inference *inference) {
     return FED_RAISE(FED_E_RANGE, "axis %lld of a value with %u dimensions", (long long)axis,
                      input->rank);
   if (axis < 0) axis += input->rank;
-  struct fed_shape shape = {2, {1, 1}};
-  for (uint32_t i = 0; i < input->rank; i++) shape.dims[i >= (uint32_t)axis] *= input->dims[i];
+  struct fed_shape shape = {.rank = 2};
+  shape.dims[0] = fed__shape_extent(input, 0, (uint32_t)axis);
+  shape.dims[1] = fed__shape_extent(input, (uint32_t)axis, input->rank);
   return infer_view(inference, &shape);
 }
 
@@ -91,11 +92,16 @@ static int read_axes(const struct fed__inference *inference, uint32_t rank, char
   return FED_OK;
 }
 
+/* Without axes every extent of 1 goes. */
 static int infer_squeeze(const struct fed__inference *inference) {
   const struct fed_shape *input = &fed__infer_input(inference, 0)->shape;
   char marks[FED_RANK_MAX] = {0};
   struct fed_shape shape = {0};
-  FED_TRY(read_axes(inference, input->rank, marks));
+  if (fed__infer_input(inference, 1)) {
+    FED_TRY(read_axes(inference, input->rank, marks));
+  } else {
+    for (uint32_t i = 0; i < input->rank; i++) marks[i] = input->dims[i] == 1;
+  }
   for (uint32_t i = 0; i < input->rank; i++) {
     if (!marks[i]) shape.dims[shape.rank++] = input->dims[i];
     if (marks[i] && input->dims[i] != 1)
@@ -120,21 +126,21 @@ static int infer_unsqueeze(const struct fed__inference *inference) {
   return infer_view(inference, &shape);
 }
 
-#define VIEW_ROW(name, onnx_type, inputs)                                                          \
+#define VIEW_ROW(name, onnx_type, least, most)                                                     \
   const struct fed__operator fed__op_##name = {                                                    \
       .type = onnx_type,                                                                           \
       .opset_min = 13,                                                                             \
-      .opset_max = 23,                                                                             \
-      .inputs_min = inputs,                                                                        \
-      .inputs_max = inputs,                                                                        \
+      .opset_max = 28,                                                                             \
+      .inputs_min = least,                                                                         \
+      .inputs_max = most,                                                                          \
       .outputs_max = 1,                                                                            \
       .infer = infer_##name,                                                                       \
       .passes = 1,                                                                                 \
       .view = 1,                                                                                   \
   };
 
-VIEW_ROW(identity, "Identity", 1)
-VIEW_ROW(flatten, "Flatten", 1)
-VIEW_ROW(reshape, "Reshape", 2)
-VIEW_ROW(squeeze, "Squeeze", 2)
-VIEW_ROW(unsqueeze, "Unsqueeze", 2)
+VIEW_ROW(identity, "Identity", 1, 1)
+VIEW_ROW(flatten, "Flatten", 1, 1)
+VIEW_ROW(reshape, "Reshape", 2, 2)
+VIEW_ROW(squeeze, "Squeeze", 1, 2)
+VIEW_ROW(unsqueeze, "Unsqueeze", 2, 2)

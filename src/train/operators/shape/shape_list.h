@@ -6,11 +6,31 @@
 #define FED_TRAIN_SHAPE_LIST_H
 
 #define FED__OPERATORS_SHAPE(X)                                                                    \
+  X(compress)                                                                                      \
+  X(concat)                                                                                        \
   X(constant)                                                                                      \
+  X(constant_of_shape)                                                                             \
+  X(depth_to_space)                                                                                \
+  X(expand)                                                                                        \
+  X(eye_like)                                                                                      \
   X(flatten)                                                                                       \
+  X(gather)                                                                                        \
+  X(gather_elements)                                                                               \
+  X(gather_nd)                                                                                     \
   X(identity)                                                                                      \
+  X(pad)                                                                                           \
+  X(range)                                                                                         \
   X(reshape)                                                                                       \
+  X(scatter_elements)                                                                              \
+  X(scatter_nd)                                                                                    \
+  X(shape)                                                                                         \
+  X(size)                                                                                          \
+  X(slice)                                                                                         \
+  X(space_to_depth)                                                                                \
+  X(split)                                                                                         \
   X(squeeze)                                                                                       \
+  X(tile)                                                                                          \
+  X(transpose)                                                                                     \
   X(unsqueeze)
 
 #endif
