@@ -1,81 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * op_arithmetic.c: Add, Sub, Mul, Div of two values broadcast together. Neighbouring dimensions
- * that both operands walk in the same way are merged first, so that the inner loop is long.
+ * op_arithmetic.c: Add, Sub, Mul, Div of two values broadcast together: real numbers, or integers
+ * where shapes are computed. Integers wrap around; they are divided toward zero, and by zero give
+ * zero. The cost is that of reading and writing the arrays.
  */
 #ifndef REAL
-#include "base/raise.h"
-#include "train/operator.h"
+#include "train/operators/elementwise/elementwise.h"
 
-struct broadcast_state {
-  uint32_t rank; /* after merging, at least 1 */
-  int64_t dims[FED_RANK_MAX], a_stride[FED_RANK_MAX], b_stride[FED_RANK_MAX];
-};
-
-static int infer_broadcast(const struct fed__inference *inference) {
-  struct fed_shape shape;
-  FED_TRY(fed__infer_real(inference, 0));
-  FED_TRY(fed__infer_real(inference, 1));
-  FED_TRY(fed__shape_broadcast(&fed__infer_input(inference, 0)->shape,
-                               &fed__infer_input(inference, 1)->shape, &shape));
-  return fed__infer_output(inference, 0, FED_F32, &shape, NULL);
-}
-
-/* Strides along the output's dimensions, 0 where the operand is broadcast. */
-static void find_strides(const struct fed_shape *own, const struct fed_shape *output,
-                         int64_t *strides) {
-  int64_t stride = 1;
-  for (uint32_t i = 0; i < output->rank; i++) {
-    const int64_t dim = i < own->rank ? own->dims[own->rank - 1 - i] : 1;
-    strides[output->rank - 1 - i] = dim == 1 ? 0 : stride;
-    stride *= dim;
-  }
-}
-
-static void add_dimension(struct broadcast_state *state, int64_t dim, int64_t a, int64_t b) {
-  const uint32_t last = state->rank - 1;
-  if (state->rank && state->a_stride[last] == a * dim && state->b_stride[last] == b * dim) {
-    state->dims[last] *= dim;
-    state->a_stride[last] = a;
-    state->b_stride[last] = b;
-    return;
-  }
-  state->dims[state->rank] = dim;
-  state->a_stride[state->rank] = a;
-  state->b_stride[state->rank++] = b;
-}
-
-static int prepare_broadcast(struct fed__operation *operation) {
-  struct broadcast_state *state = operation->state;
-  const struct fed_shape *output = &operation->outputs[0].shape;
-  int64_t a[FED_RANK_MAX], b[FED_RANK_MAX];
-  find_strides(&operation->inputs[0].shape, output, a);
-  find_strides(&operation->inputs[1].shape, output, b);
-  for (uint32_t i = 0; i < output->rank; i++)
-    if (output->dims[i] > 1) add_dimension(state, output->dims[i], a[i], b[i]);
-  if (state->rank == 0) add_dimension(state, 1, 0, 0);
-  return FED_OK;
-}
-
-/* A walk over the outer dimensions: the operands' offsets at the start of each inner loop. */
-struct walk {
-  int64_t index[FED_RANK_MAX], a, b, rows;
-};
-
-static struct walk start_walk(const struct broadcast_state *state) {
-  struct walk walk = {.rows = 1};
-  for (uint32_t i = 0; i + 1 < state->rank; i++) walk.rows *= state->dims[i];
-  return walk;
-}
-
-static void next_row(const struct broadcast_state *state, struct walk *walk) {
-  for (uint32_t i = state->rank - 1; i-- > 0;) {
-    walk->a += state->a_stride[i], walk->b += state->b_stride[i];
-    if (++walk->index[i] < state->dims[i]) return;
-    walk->a -= state->a_stride[i] * walk->index[i], walk->b -= state->b_stride[i] * walk->index[i];
-    walk->index[i] = 0;
-  }
-}
+FED__ROW2(add_integers, int64_t, int64_t, int64_t, (int64_t)((uint64_t)x + (uint64_t)y))
+FED__ROW2(sub_integers, int64_t, int64_t, int64_t, (int64_t)((uint64_t)x - (uint64_t)y))
+FED__ROW2(mul_integers, int64_t, int64_t, int64_t, (int64_t)((uint64_t)x *(uint64_t)y))
+/* By -1 as a negation, since the lowest integer has no positive twin. */
+FED__ROW2(div_integers, int64_t, int64_t, int64_t,
+          y == 0    ? 0
+          : y == -1 ? (int64_t)(0 - (uint64_t)x)
+                    : x / y)
 
 #define FED__TEMPLATE "train/operators/elementwise/op_arithmetic.c"
 #include "train/typed.h"
@@ -87,84 +26,64 @@ static int trains_many(uint32_t slot, const struct fed_shape *shape) {
   return !shape || (fed_shape_elements(shape, &elements) == FED_OK && elements > 1);
 }
 
-#define ELEMENTWISE_ROW(name, onnx_type, trains_rule, reads)                                       \
+#define ARITHMETIC_ROW(name, onnx_type, trains_rule, reads)                                        \
   const struct fed__operator fed__op_##name = {                                                    \
       .type = onnx_type,                                                                           \
       .opset_min = 13,                                                                             \
-      .opset_max = 23,                                                                             \
+      .opset_max = FED__ELEMENTWISE_OPSET_MAX,                                                     \
       .inputs_min = 2,                                                                             \
       .inputs_max = 2,                                                                             \
       .outputs_max = 1,                                                                            \
-      .infer = infer_broadcast,                                                                    \
+      .infer = fed__infer_broadcast_number,                                                        \
       .trains = trains_rule,                                                                       \
-      .state_size = sizeof(struct broadcast_state),                                                \
-      .prepare = prepare_broadcast,                                                                \
+      .in_place = 1,                                                                               \
       .forward = FED__TYPED(name##_forward),                                                       \
       .backward = FED__TYPED(name##_backward),                                                     \
       .backward_inputs = reads,                                                                    \
   };
 
-ELEMENTWISE_ROW(add, "Add", trains_many, 0)
-ELEMENTWISE_ROW(sub, "Sub", NULL, 0)
-ELEMENTWISE_ROW(mul, "Mul", trains_many, 1 | 2)
-ELEMENTWISE_ROW(div, "Div", NULL, 1 | 2)
+ARITHMETIC_ROW(add, "Add", trains_many, 0)
+ARITHMETIC_ROW(sub, "Sub", NULL, 0)
+ARITHMETIC_ROW(mul, "Mul", trains_many, 1 | 2)
+ARITHMETIC_ROW(div, "Div", NULL, 1 | 2)
 
 #else
 
-/* One operand's gradient: the sum over every output position that the operand reaches. */
-#define GRADIENT(name, operand, stride_of, walk_at, reads, slope)                                  \
-  static void TYPED(name##_gradient_##operand)(const struct fed__operation *operation) {           \
-    const struct broadcast_state *state = operation->state;                                        \
-    const int64_t inner = state->dims[state->rank - 1];                                            \
-    const int64_t a_stride = state->a_stride[state->rank - 1];                                     \
-    const int64_t b_stride = state->b_stride[state->rank - 1];                                     \
-    const REAL *dy = operation->outputs[0].gradient;                                               \
-    REAL *gradient = operation->inputs[operand].gradient;                                          \
-    memset(gradient, 0, operation->inputs[operand].elements * sizeof *gradient);                   \
-    struct walk walk = start_walk(state);                                                          \
-    for (int64_t row = 0; row < walk.rows; row++, next_row(state, &walk), dy += inner) {           \
-      REAL *to = gradient + walk.walk_at;                                                          \
-      const REAL *a = (const REAL *)operation->inputs[0].data + walk.a;                            \
-      const REAL *b = (const REAL *)operation->inputs[1].data + walk.b;                            \
-      for (int64_t i = 0; i < inner; i++) {                                                        \
-        const REAL x = (reads) ? a[i * a_stride] : 0, y = (reads) ? b[i * b_stride] : 0;           \
-        (void)x, (void)y;                                                                          \
-        to[i * stride_of] += dy[i] * (slope);                                                      \
-      }                                                                                            \
-    }                                                                                              \
-  }
+FED__ROW2(TYPED(add), REAL, REAL, REAL, x + y)
+FED__ROW2(TYPED(sub), REAL, REAL, REAL, x - y)
+FED__ROW2(TYPED(mul), REAL, REAL, REAL, x *y)
+FED__ROW2(TYPED(div), REAL, REAL, REAL, x / y)
 
-/* The value and both partial derivatives in terms of x and y; `reads` is 0 where the derivatives
- * do not look at the operands, whose memory may then be in use for something else. */
-#define ELEMENTWISE(name, reads, value, by_x, by_y)                                                \
+/* The derivatives by x and y, times the output's gradient z. Those of sums do not look at x and y,
+ * whose memory may be in use for something else by then. */
+static void TYPED(pass)(size_t count, const void *const *in, void *out) {
+  if (out != in[2]) memcpy(out, in[2], count * sizeof(REAL));
+}
+static void TYPED(pass_negated)(size_t count, const void *const *in, void *out) {
+  const REAL *from = in[2];
+  REAL *to = out;
+  FED__EACH for (size_t i = 0; i < count; i++) to[i] = -from[i];
+}
+FED__ROW3(TYPED(mul_by_x), REAL, REAL, REAL, REAL, z *y)
+FED__ROW3(TYPED(mul_by_y), REAL, REAL, REAL, REAL, z *x)
+FED__ROW3(TYPED(div_by_x), REAL, REAL, REAL, REAL, z / y)
+FED__ROW3(TYPED(div_by_y), REAL, REAL, REAL, REAL, -z *(x / y) / y)
+
+/* The gradient of input 0 comes last: it may lie where the output's is. */
+#define ARITHMETIC(name, by_x, by_y)                                                               \
   static void TYPED(name##_forward)(const struct fed__operation *operation) {                      \
-    const struct broadcast_state *state = operation->state;                                        \
-    const int64_t inner = state->dims[state->rank - 1];                                            \
-    const int64_t a_stride = state->a_stride[state->rank - 1];                                     \
-    const int64_t b_stride = state->b_stride[state->rank - 1];                                     \
-    REAL *restrict out = operation->outputs[0].data;                                               \
-    struct walk walk = start_walk(state);                                                          \
-    for (int64_t row = 0; row < walk.rows; row++, next_row(state, &walk), out += inner) {          \
-      const REAL *a = (const REAL *)operation->inputs[0].data + walk.a;                            \
-      const REAL *b = (const REAL *)operation->inputs[1].data + walk.b;                            \
-      for (int64_t i = 0; i < inner; i++) {                                                        \
-        const REAL x = a[i * a_stride], y = b[i * b_stride];                                       \
-        out[i] = (value);                                                                          \
-      }                                                                                            \
-    }                                                                                              \
+    const int integers = operation->outputs[0].dtype == FED_I64;                                   \
+    fed__broadcast_forward(operation, integers ? name##_integers : TYPED(name));                   \
   }                                                                                                \
-  GRADIENT(name, 0, a_stride, a, reads, by_x)                                                      \
-  GRADIENT(name, 1, b_stride, b, reads, by_y)                                                      \
   static void TYPED(name##_backward)(const struct fed__operation *operation) {                     \
-    if (operation->inputs[0].gradient) TYPED(name##_gradient_0)(operation);                        \
-    if (operation->inputs[1].gradient) TYPED(name##_gradient_1)(operation);                        \
+    fed__broadcast_backward(operation, 1, TYPED(by_y));                                            \
+    fed__broadcast_backward(operation, 0, TYPED(by_x));                                            \
   }
 
-ELEMENTWISE(add, 0, x + y, (REAL)1, (REAL)1)
-ELEMENTWISE(sub, 0, x - y, (REAL)1, (REAL)-1)
-ELEMENTWISE(mul, 1, x *y, y, x)
-ELEMENTWISE(div, 1, x / y, 1 / y, -x / (y * y))
+ARITHMETIC(add, pass, pass)
+ARITHMETIC(sub, pass, pass_negated)
+ARITHMETIC(mul, mul_by_x, mul_by_y)
+ARITHMETIC(div, div_by_x, div_by_y)
 
-#undef ELEMENTWISE
-#undef GRADIENT
+#undef ARITHMETIC
 #endif
