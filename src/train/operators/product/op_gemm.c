@@ -67,6 +67,19 @@ static int has_bias(const struct fed__operation *operation) {
   return operation->input_count > 2 && operation->inputs[2].elements > 0;
 }
 
+/* A run of b's rows, with the part of the product that they are in. */
+struct row_run {
+  int64_t from, count;
+};
+
+static size_t unit_of(const struct fed__operation *operation) {
+  return operation->kernels->precision == FED_PRECISION_F32 ? sizeof(float) : sizeof(double);
+}
+
+static const void *skip(const struct fed__operation *operation, const void *data, int64_t count) {
+  return (const char *)data + (size_t)count * unit_of(operation);
+}
+
 /* d(a), as a's own layout: dy * op(b)', or its transpose. */
 static void gemm_backward_a(const struct fed__operation *operation) {
   const struct gemm_state *gemm = operation->state;
@@ -86,23 +99,74 @@ static void gemm_backward_a(const struct fed__operation *operation) {
   }
 }
 
-/* d(b), as b's own layout: op(a)' * dy, or its transpose. */
-static void gemm_backward_b(const struct fed__operation *operation) {
+/* d(b) for some of b's rows, as b's own layout: op(a)' * dy, or its transpose. */
+static void gemm_backward_b(const struct fed__operation *operation, struct row_run rows) {
   const struct gemm_state *gemm = operation->state;
   const void *dy = operation->outputs[0].gradient, *a = operation->inputs[0].data;
   const int64_t a_stride = gemm->transpose_a ? gemm->m : gemm->k;
-  struct fed_gemm product = {.alpha = gemm->alpha, .k = gemm->m};
+  struct fed_gemm product = {.alpha = gemm->alpha, .k = gemm->m, .m = rows.count};
   if (gemm->transpose_b) {
     product.transpose_a = 1, product.transpose_b = (int)gemm->transpose_a;
-    product.m = gemm->n, product.n = gemm->k;
+    product.n = gemm->k;
     product.lda = gemm->n, product.ldb = a_stride, product.ldc = gemm->k;
-    fed__product_for_parameter(operation, 1, &product, dy, a);
+    fed__product_for_parameter(operation, 1, rows.from, &product, skip(operation, dy, rows.from),
+                               a);
   } else {
     product.transpose_a = !gemm->transpose_a;
-    product.m = gemm->k, product.n = gemm->n;
+    product.n = gemm->n;
     product.lda = a_stride, product.ldb = gemm->n, product.ldc = gemm->n;
-    fed__product_for_parameter(operation, 1, &product, a, dy);
+    const int64_t step = gemm->transpose_a ? gemm->m : 1;
+    fed__product_for_parameter(operation, 1, rows.from, &product,
+                               skip(operation, a, rows.from * step), dy);
   }
+}
+
+/* What some rows of b contribute to d(a); the first run overwrites. Not for a transposed a. */
+static void gemm_backward_a_rows(const struct fed__operation *operation, struct row_run rows) {
+  const struct gemm_state *gemm = operation->state;
+  const void *dy = operation->outputs[0].gradient;
+  char *da = operation->inputs[0].gradient;
+  const int64_t columns = gemm->transpose_b ? gemm->k : gemm->n;
+  const void *b = skip(operation, operation->inputs[1].data, rows.from * columns);
+  struct fed_gemm product = {
+      .alpha = gemm->alpha, .m = gemm->m, .lda = gemm->n, .ldb = columns, .ldc = gemm->k};
+  if (gemm->transpose_b) {
+    product.n = gemm->k, product.k = rows.count, product.beta = rows.from ? 1 : 0;
+    operation->kernels->gemm(&product, skip(operation, dy, rows.from), b, da);
+  } else {
+    product.transpose_b = 1, product.n = rows.count, product.k = gemm->n;
+    operation->kernels->gemm(&product, dy, b, da + (size_t)rows.from * unit_of(operation));
+  }
+}
+
+#define RUN_BYTES ((size_t)256 << 10) /* half of a second-level cache, at least */
+
+/* Both, so that a weight larger than the caches comes from memory once: a run of its rows gives
+ * its part of d(a) and is then updated. */
+static void gemm_backward_together(const struct fed__operation *operation) {
+  const struct gemm_state *gemm = operation->state;
+  const int64_t total = gemm->transpose_b ? gemm->n : gemm->k;
+  const int64_t columns = gemm->transpose_b ? gemm->k : gemm->n;
+  const int64_t fit = (int64_t)(RUN_BYTES / unit_of(operation)) / columns;
+  struct row_run rows = {.count = fit < 1 ? 1 : fit};
+  for (; rows.from < total; rows.from += rows.count) {
+    if (rows.count > total - rows.from) rows.count = total - rows.from;
+    gemm_backward_a_rows(operation, rows);
+    gemm_backward_b(operation, rows);
+  }
+}
+
+static void gemm_backward_matrices(const struct fed__operation *operation) {
+  const struct gemm_state *gemm = operation->state;
+  const struct row_run all = {0, gemm->transpose_b ? gemm->n : gemm->k};
+  const int wants_a = operation->inputs[0].gradient != NULL;
+  const int wants_b = operation->inputs[1].gradient != NULL;
+  if (wants_a && wants_b && fed__updates(operation, 1) && !gemm->transpose_a) {
+    gemm_backward_together(operation);
+    return;
+  }
+  if (wants_a) gemm_backward_a(operation);
+  if (wants_b) gemm_backward_b(operation, all);
 }
 
 #define FED__TEMPLATE "train/operators/product/op_gemm.c"
@@ -177,8 +241,7 @@ static void TYPED(gemm_backward_bias)(const struct fed__operation *operation) {
 }
 
 static void TYPED(gemm_backward)(const struct fed__operation *operation) {
-  if (operation->inputs[0].gradient) gemm_backward_a(operation);
-  if (operation->inputs[1].gradient) gemm_backward_b(operation);
+  gemm_backward_matrices(operation);
   if (has_bias(operation) && operation->inputs[2].gradient) TYPED(gemm_backward_bias)(operation);
 }
 

@@ -23,7 +23,7 @@ size_t fed__parameter_product_scratch(const struct fed__operation *operation, ui
   return (size_t)(rows_of_piece(columns) * columns) * unit_of(operation);
 }
 
-static void update_by_pieces(const struct fed__operation *operation, uint32_t slot,
+static void update_by_pieces(const struct fed__operation *operation, uint32_t slot, int64_t first,
                              const struct fed_gemm *product, const void *a, const void *b) {
   const int64_t rows = rows_of_piece(product->n);
   const size_t step = unit_of(operation) * (size_t)(product->transpose_a ? 1 : product->lda);
@@ -31,23 +31,24 @@ static void update_by_pieces(const struct fed__operation *operation, uint32_t sl
     struct fed_gemm piece = *product;
     piece.m = product->m - row < rows ? product->m - row : rows;
     operation->kernels->gemm(&piece, (const char *)a + (size_t)row * step, b, operation->scratch);
-    fed__update_piece(operation, slot, (size_t)(row * product->n), (size_t)(piece.m * piece.n),
-                      operation->scratch);
+    fed__update_piece(operation, slot, (size_t)((first + row) * product->n),
+                      (size_t)(piece.m * piece.n), operation->scratch);
   }
 }
 
-void fed__product_for_parameter(const struct fed__operation *operation, uint32_t slot,
+void fed__product_for_parameter(const struct fed__operation *operation, uint32_t slot, int64_t row,
                                 const struct fed_gemm *product, const void *a, const void *b) {
   const struct fed__operand *input = &operation->inputs[slot];
+  const size_t offset = (size_t)(row * product->n) * unit_of(operation);
   double factor, keep;
   if (!fed__updates(operation, slot)) {
-    operation->kernels->gemm(product, a, b, input->gradient);
+    operation->kernels->gemm(product, a, b, (char *)input->gradient + offset);
   } else if (fed__update_is_linear(operation, &factor, &keep)) {
     struct fed_gemm update = *product;
     update.alpha *= factor;
     update.beta = keep;
-    operation->kernels->gemm(&update, a, b, input->data);
+    operation->kernels->gemm(&update, a, b, (char *)input->data + offset);
   } else {
-    update_by_pieces(operation, slot, product, a, b);
+    update_by_pieces(operation, slot, row, product, a, b);
   }
 }
