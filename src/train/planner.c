@@ -357,10 +357,11 @@ static void lay_out_saved(struct planner *planner) {
   size_t scratch = 0;
   for (uint32_t i = 0; i < plan->operation_count; i++) {
     const struct fed__operation *operation = &plan->operations[i];
+    const uint32_t last = operation->op->commit[0]   ? time_of_end(planner)
+                          : operation->runs_backward ? time_backward(planner, i)
+                                                     : i;
     if (operation->saved_bytes)
-      planner->saved_regions[i] =
-          region_new(planner, operation->saved_bytes, i,
-                     operation->runs_backward ? time_backward(planner, i) : i);
+      planner->saved_regions[i] = region_new(planner, operation->saved_bytes, i, last);
     if (operation->scratch_bytes > scratch) scratch = operation->scratch_bytes;
   }
   planner->scratch_region = region_new(planner, scratch, 0, time_of_end(planner));
