@@ -7,10 +7,9 @@
 #include <math.h>
 
 static uint64_t splitmix64(uint64_t *state) {
-  uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
+  const uint64_t number = fed__rng_at(*state, 0);
+  *state += 0x9e3779b97f4a7c15u;
+  return number;
 }
 
 static uint64_t rotate_left(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
@@ -30,6 +29,12 @@ void fed__rng_init(struct fed_rng *rng, uint64_t seed, const char *stream, uint6
     state = splitmix64(&state);
   }
   for (int i = 0; i < 4; i++) rng->state[i] = splitmix64(&state);
+}
+
+uint64_t fed__rng_key(uint64_t seed, const char *stream, uint64_t first, uint64_t second) {
+  struct fed_rng rng;
+  fed__rng_init(&rng, seed, stream, first, second);
+  return rng.state[0];
 }
 
 uint64_t fed__rng_next(struct fed_rng *rng) {

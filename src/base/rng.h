@@ -26,6 +26,17 @@ double fed__rng_normal(struct fed_rng *rng);                  /* mean 0, varianc
 double fed__rng_gamma(struct fed_rng *rng, double shape);     /* scale 1; shape > 0 */
 void fed__rng_shuffle(struct fed_rng *rng, uint32_t *items, size_t count);
 
+/* Random numbers by index, without a state: the `index`-th of the stream with this key (the outputs
+ * of SplitMix64 that starts from the key). For what has to be drawn again, or in any order. */
+uint64_t fed__rng_key(uint64_t seed, const char *stream, uint64_t first, uint64_t second);
+
+static inline uint64_t fed__rng_at(uint64_t key, uint64_t index) {
+  uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
 /* A 64-bit hash of text (FNV-1a), to turn a name into a number of a stream. Not for secrets. */
 uint64_t fed__name_number(const char *text);
 

@@ -36,6 +36,17 @@ static void outputs_are_the_published_ones(void **state) {
     assert_true(fed__rng_next(&rng) == expected[i]);
 }
 
+/* The reference implementation's first outputs for seed 1234567, as published with it and with many
+ * ports of it. */
+static void numbers_by_index_are_the_published_ones(void **state) {
+  (void)state;
+  static const uint64_t expected[] = {UINT64_C(6457827717110365317), UINT64_C(3203168211198807973),
+                                      UINT64_C(9817491932198370423), UINT64_C(4593380528125082431),
+                                      UINT64_C(16408922859458223821)};
+  for (size_t i = sizeof expected / sizeof expected[0]; i-- > 0;)
+    assert_true(fed__rng_at(1234567, i) == expected[i]);
+}
+
 /* FNV-1a: the test suite of its authors (draft-eastlake-fnv). */
 static void names_hash_as_published(void **state) {
   (void)state;
@@ -203,6 +214,7 @@ static void shuffles_are_uniform(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(outputs_are_the_published_ones),
+      cmocka_unit_test(numbers_by_index_are_the_published_ones),
       cmocka_unit_test(names_hash_as_published),
       cmocka_unit_test(seeding_is_as_declared),
       cmocka_unit_test(below_is_uniform),

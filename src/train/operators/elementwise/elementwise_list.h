@@ -8,22 +8,42 @@
 #define FED__OPERATORS_ELEMENTWISE(X)                                                              \
   X(abs)                                                                                           \
   X(add)                                                                                           \
+  X(and)                                                                                           \
+  X(cast)                                                                                          \
+  X(cast_like)                                                                                     \
   X(ceil)                                                                                          \
   X(celu)                                                                                          \
+  X(clip)                                                                                          \
   X(cos)                                                                                           \
   X(div)                                                                                           \
+  X(dropout)                                                                                       \
   X(elu)                                                                                           \
+  X(equal)                                                                                         \
   X(erf)                                                                                           \
   X(exp)                                                                                           \
   X(floor)                                                                                         \
   X(gelu)                                                                                          \
+  X(greater)                                                                                       \
+  X(greater_or_equal)                                                                              \
   X(hard_sigmoid)                                                                                  \
   X(hard_swish)                                                                                    \
+  X(is_inf)                                                                                        \
+  X(is_nan)                                                                                        \
   X(leaky_relu)                                                                                    \
+  X(less)                                                                                          \
+  X(less_or_equal)                                                                                 \
   X(log)                                                                                           \
+  X(max)                                                                                           \
+  X(mean)                                                                                          \
+  X(min)                                                                                           \
   X(mish)                                                                                          \
+  X(mod)                                                                                           \
   X(mul)                                                                                           \
   X(neg)                                                                                           \
+  X(not )                                                                                          \
+  X(or)                                                                                            \
+  X(pow)                                                                                           \
+  X(prelu)                                                                                         \
   X(reciprocal)                                                                                    \
   X(relu)                                                                                          \
   X(round)                                                                                         \
@@ -35,8 +55,11 @@
   X(softsign)                                                                                      \
   X(sqrt)                                                                                          \
   X(sub)                                                                                           \
+  X(sum)                                                                                           \
   X(swish)                                                                                         \
   X(tanh)                                                                                          \
-  X(thresholded_relu)
+  X(thresholded_relu)                                                                              \
+  X(where)                                                                                         \
+  X(xor)
 
 #endif
