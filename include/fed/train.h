@@ -138,7 +138,7 @@ struct fed_train_options {
   enum fed_kernels kernels;
   uint32_t batch_size; /* the largest batch a step may get */
   double learning_rate;
-  double momentum; /* SGD: buf = momentum * buf + g; 0 none */
+  double momentum; /* SGD: buf = momentum * buf + g; RMSprop; 0: none */
   int nesterov;
   double weight_decay;          /* added to the gradient: g + weight_decay * p (not AdamW) */
   double beta1, beta2, epsilon; /* Adam, AdamW; epsilon: Adagrad, RMSprop, too */
@@ -148,17 +148,19 @@ struct fed_train_options {
   double schedule_floor, schedule_factor;
   uint64_t schedule_every;
   uint64_t schedule_steps; /* the number of steps that the schedule spans */
-  uint64_t warmup_steps;   /* the rate rises linearly over so many steps first */
+  uint64_t warmup_steps;   /* first: step s (from 0) of so many has (s + 1) / warmup_steps of the
+                              rate; then the schedule begins */
   uint64_t seed;           /* of dropout */
   /* Of losses. Class weights: the weighted sum is divided by the sum of the labels' weights, as
    * PyTorch does. Borrowed until the trainer is freed. */
-  uint32_t class_axis;         /* of the output, from 1 on; 0: 1 */
+  uint32_t class_axis;         /* of the output, from 1 on; 0: 1. Softmax, soft cross entropy */
   const double *class_weights; /* by class; NULL: all 1. Binary: by the output's last dimension,
                                   what positive targets weigh */
   size_t class_weight_count;
   int has_ignored_label;
-  int64_t ignored_label;  /* labels that do not count */
-  double label_smoothing; /* this much of the target is spread over all classes */
+  int64_t ignored_label;  /* labels that do not count; softmax. A batch without any other label
+                             has loss 0 and gradient 0 */
+  double label_smoothing; /* softmax, soft: this much of the target is spread over all classes */
   double huber_delta;
   /* Memory. */
   int checkpoint;            /* recompute activations in backward, where that saves memory */
@@ -168,11 +170,13 @@ struct fed_train_options {
 /* SGD, softmax cross entropy, learning rate 0.1, batch 32, float32, Adam's usual betas. */
 FED_API void fed_train_options_init(struct fed_train_options *options);
 
-/* Sums over examples, so that they add up across batches and clients. A model with several labels
- * for one example (an output [N, classes, positions…]) counts each label as an example. */
+/* Sums over examples, so that they add up across batches and clients: loss_sum / example_count is
+ * the mean loss. A model with several labels for one example (an output [N, classes, positions…])
+ * counts each label as an example, and one whose target is numbers each number. */
 struct fed_metrics {
   uint64_t example_count;
-  uint64_t correct_count; /* argmax equals the label */
+  uint64_t correct_count; /* argmax equals the label (or the likeliest class); binary: the same
+                             side of one half; of other losses 0 */
   double loss_sum;
 };
 
@@ -215,8 +219,10 @@ FED_API FED_MUST int fed_trainer_set_local_params(struct fed_trainer *trainer,
                                                   const struct fed_params *params);
 
 /* What a training step needs besides parameters to go on exactly where it was: the optimiser's
- * state and the number of steps; names are "state0.<parameter>", float32 (float64 in that
- * precision). `*state` is the caller's to clear. Restore after fed_trainer_reset. */
+ * state and the number of steps; names are "state0.<parameter>", float32. In float64 also all
+ * values that float32 would round: "value.<parameter>", "local.<statistic>". `*state` is the
+ * caller's to clear. Restore after fed_trainer_reset; FED_E_SHAPE, FED_E_TYPE, FED_E_MISSING for
+ * the state of another training. */
 FED_API FED_MUST int fed_trainer_state(const struct fed_trainer *trainer, struct fed_params *state,
                                        uint64_t *step);
 FED_API FED_MUST int fed_trainer_restore(struct fed_trainer *trainer,

@@ -3,32 +3,50 @@
  * epochs.c: going through a source of examples, batch by batch, for training and evaluation. The
  * order of an epoch follows from the seed and the epoch's number alone.
  */
+#include "train/epochs.h"
 #include "base/memory.h"
 #include "base/raise.h"
 #include "base/rng.h"
 #include "train/trainer.h"
 
-struct pass {
-  struct fed_trainer *trainer;
-  struct fed_examples *examples;
-  uint32_t *order;
-  size_t count, batch_size;
-  uint64_t steps_left;
-  int (*step)(struct fed_trainer *trainer, struct fed_metrics *metrics);
-  struct fed_metrics *metrics;
-};
+#include <math.h>
 
-static int check_tensor(const char *what, const struct fed_tensor *given,
-                        const struct fed_tensor *batch) {
+/* ---- do the examples fit? ------------------------------------------------------------------- */
+
+static struct fed_shape without_batch(const struct fed_shape *shape) {
+  struct fed_shape example = {.rank = shape->rank - 1};
+  for (uint32_t i = 0; i < example.rank; i++) example.dims[i] = shape->dims[i + 1];
+  return example;
+}
+
+static struct fed_shape without_ones(const struct fed_shape *shape) {
+  struct fed_shape squeezed = {0};
+  for (uint32_t i = 0; i < shape->rank; i++)
+    if (shape->dims[i] != 1) squeezed.dims[squeezed.rank++] = shape->dims[i];
+  return squeezed;
+}
+
+static int raise_difference(const char *what, const struct fed_tensor *given,
+                            const struct fed_tensor *batch) {
   char want[128], got[128];
-  struct fed_shape shape = {.rank = batch->shape.rank - 1};
-  for (uint32_t i = 0; i < shape.rank; i++) shape.dims[i] = batch->shape.dims[i + 1];
-  if (given->dtype != batch->dtype || !fed_shape_equal(&given->shape, &shape))
-    return FED_RAISE(
-        FED_E_SHAPE, "the model needs %s %s %s for one example, the examples have %s %s", what,
-        fed_dtype_name(batch->dtype), fed_shape_format(&shape, want, sizeof want),
-        fed_dtype_name(given->dtype), fed_shape_format(&given->shape, got, sizeof got));
-  return FED_OK;
+  const struct fed_shape shape = without_batch(&batch->shape);
+  return FED_RAISE(FED_E_SHAPE, "the model needs %s %s %s for one example, the examples have %s %s",
+                   what, fed_dtype_name(batch->dtype), fed_shape_format(&shape, want, sizeof want),
+                   fed_dtype_name(given->dtype), fed_shape_format(&given->shape, got, sizeof got));
+}
+
+static int check_input(const struct fed_tensor *given, const struct fed_tensor *batch) {
+  const struct fed_shape shape = without_batch(&batch->shape);
+  if (given->dtype == batch->dtype && fed_shape_equal(&given->shape, &shape)) return FED_OK;
+  return raise_difference("inputs", given, batch);
+}
+
+/* One number and a list of one number are the same target. */
+static int check_target(const struct fed_tensor *given, const struct fed_tensor *batch) {
+  const struct fed_shape wanted = without_batch(&batch->shape);
+  const struct fed_shape shape = without_ones(&wanted), found = without_ones(&given->shape);
+  if (given->dtype == batch->dtype && fed_shape_equal(&found, &shape)) return FED_OK;
+  return raise_difference("a target", given, batch);
 }
 
 static int check_examples(const struct fed_examples *examples, const struct fed_batch *batch) {
@@ -38,75 +56,187 @@ static int check_examples(const struct fed_examples *examples, const struct fed_
     return FED_RAISE(FED_E_SHAPE, "the model has %zu inputs, the examples have %zu", inputs,
                      examples->spec.input_count);
   for (size_t i = 0; i < inputs; i++)
-    FED_TRY(check_tensor("inputs", &examples->spec.inputs[i], &batch->inputs[i]));
-  return check_tensor("a target", &examples->spec.target, &batch->target);
+    FED_TRY(check_input(&examples->spec.inputs[i], &batch->inputs[i]));
+  return check_target(&examples->spec.target, &batch->target);
 }
 
-static int begin_pass(struct pass *pass, const uint32_t *rows, size_t row_count) {
-  const struct fed_batch *batch = fed_trainer_batch(pass->trainer);
-  FED_TRY(check_examples(pass->examples, batch));
-  pass->count = rows ? row_count : pass->examples->count;
-  pass->batch_size = (size_t)batch->target.shape.dims[0];
-  if (pass->count == 0) return FED_RAISE(FED_E_EMPTY, "there are no examples");
-  if (pass->count > UINT32_MAX) return FED_RAISE(FED_E_TOO_LARGE, "%zu examples", pass->count);
+static int check_count(size_t count) {
+  if (count == 0) return FED_RAISE(FED_E_EMPTY, "there are no examples");
+  if (count > UINT32_MAX) return FED_RAISE(FED_E_TOO_LARGE, "%zu examples", count);
   return FED_OK;
 }
 
-static int run_pass(struct pass *pass) {
-  struct fed_batch *batch = fed_trainer_batch(pass->trainer);
-  for (size_t at = 0; at < pass->count && pass->steps_left; at += batch->count) {
-    const size_t left = pass->count - at;
-    batch->count = left < pass->batch_size ? left : pass->batch_size;
-    FED_TRY(pass->examples->gather(pass->examples, pass->order + at, batch->count, batch));
-    FED_TRY(pass->step(pass->trainer, pass->metrics));
-    pass->steps_left--;
+/* ---- the order of an epoch ------------------------------------------------------------------ */
+
+static int sum_weights(struct fed__walk *walk) {
+  const double *weights = walk->epochs->row_weights;
+  double sum = 0;
+  if (!weights) return FED_OK;
+  walk->sums = fed__alloc(walk->trainer->context, walk->count * sizeof *walk->sums);
+  if (!walk->sums) return FED_E_MEMORY;
+  for (size_t i = 0; i < walk->count; i++) {
+    if (!(weights[i] >= 0 && weights[i] < HUGE_VAL))
+      return FED_RAISE(FED_E_RANGE, "the weight of row %zu is %g, expected 0 or more", i,
+                       weights[i]);
+    walk->sums[i] = sum += weights[i];
   }
+  if (sum > 0 && sum < HUGE_VAL) return FED_OK;
+  return FED_RAISE(FED_E_RANGE, "the rows' weights add up to %g, expected more than 0", sum);
+}
+
+/* The first row whose cumulated weight is above `point`. */
+static size_t find_row(const struct fed__walk *walk, double point) {
+  size_t low = 0, high = walk->count - 1;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (walk->sums[middle] > point)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+static uint32_t row_at(const uint32_t *rows, size_t position) {
+  return rows ? rows[position] : (uint32_t)position;
+}
+
+static void draw_order(struct fed__walk *walk) {
+  const uint32_t *rows = walk->epochs->rows;
+  struct fed_rng rng;
+  fed__rng_init(&rng, walk->epochs->seed, "train.order", walk->epoch, 0);
+  for (size_t i = 0; i < walk->count; i++) {
+    const double total = walk->sums ? walk->sums[walk->count - 1] : 0;
+    walk->order[i] = row_at(rows, walk->sums ? find_row(walk, fed__rng_unit(&rng) * total) : i);
+  }
+  if (!walk->sums) fed__rng_shuffle(&rng, walk->order, walk->count);
+}
+
+/* ---- training ------------------------------------------------------------------------------- */
+
+static int prepare_walk(struct fed__walk *walk) {
+  const struct fed_batch *batch = fed_trainer_batch(walk->trainer);
+  FED_TRY(check_examples(walk->examples, batch));
+  FED_TRY(check_count(walk->count));
+  walk->batch_size = (size_t)batch->target.shape.dims[0];
+  FED_TRY(sum_weights(walk));
+  walk->order = fed__alloc(walk->trainer->context, walk->count * sizeof *walk->order);
+  return walk->order ? FED_OK : FED_E_MEMORY;
+}
+
+int fed__walk_begin(struct fed__walk *walk, struct fed_trainer *trainer,
+                    struct fed_examples *examples, const struct fed_epochs *epochs) {
+  *walk = (struct fed__walk){.trainer = trainer,
+                             .examples = examples,
+                             .epochs = epochs,
+                             .count = epochs->rows ? epochs->row_count : examples->count};
+  const int code = prepare_walk(walk);
+  if (code != FED_OK) fed__walk_end(walk);
+  return code;
+}
+
+static void end_pass(struct fed__walk *walk) {
+  if (walk->in_pass && walk->examples->end_pass) walk->examples->end_pass(walk->examples);
+  walk->in_pass = 0;
+}
+
+void fed__walk_end(struct fed__walk *walk) {
+  end_pass(walk);
+  fed__free(walk->trainer->context, walk->order);
+  fed__free(walk->trainer->context, walk->sums);
+}
+
+uint64_t fed__walk_steps_per_epoch(const struct fed__walk *walk) {
+  return (walk->count + walk->batch_size - 1) / walk->batch_size;
+}
+
+int fed__walk_is_over(const struct fed__walk *walk) {
+  return walk->epoch >= walk->epochs->epochs ||
+         (walk->epochs->steps_max && walk->steps >= walk->epochs->steps_max);
+}
+
+static void begin_pass(struct fed__walk *walk) {
+  struct fed_rng rng;
+  if (walk->in_pass) return;
+  draw_order(walk);
+  fed__rng_init(&rng, walk->epochs->seed, "train.pass", walk->epoch, 0);
+  if (walk->examples->begin_pass) walk->examples->begin_pass(walk->examples, fed__rng_next(&rng));
+  walk->in_pass = 1;
+}
+
+static int gather_next(struct fed__walk *walk) {
+  struct fed_batch *batch = fed_trainer_batch(walk->trainer);
+  const size_t left = walk->count - walk->at;
+  begin_pass(walk);
+  batch->count = left < walk->batch_size ? left : walk->batch_size;
+  return walk->examples->gather(walk->examples, walk->order + walk->at, batch->count, batch);
+}
+
+static void move_on(struct fed__walk *walk) {
+  const size_t left = walk->count - walk->at;
+  walk->at += left < walk->batch_size ? left : walk->batch_size;
+  walk->steps++;
+  if (walk->at < walk->count) return;
+  end_pass(walk);
+  walk->at = 0;
+  walk->epoch++;
+}
+
+int fed__walk_step(struct fed__walk *walk, struct fed_metrics *metrics) {
+  FED_TRY(gather_next(walk));
+  FED_TRY(fed_train_step(walk->trainer, metrics));
+  move_on(walk);
   return FED_OK;
 }
 
-static void fill_order(struct pass *pass, const uint32_t *rows) {
-  for (size_t i = 0; i < pass->count; i++) pass->order[i] = rows ? rows[i] : (uint32_t)i;
+int fed__walk_skip(struct fed__walk *walk, uint64_t steps) {
+  const uint64_t each = fed__walk_steps_per_epoch(walk);
+  end_pass(walk);
+  walk->epoch = (uint32_t)(steps / each);
+  walk->at = 0;
+  walk->steps = steps - steps % each;
+  for (; walk->steps < steps; move_on(walk))
+    if (walk->examples->begin_pass)
+      FED_TRY(gather_next(walk));
+    else
+      begin_pass(walk);
+  return FED_OK;
 }
 
 int fed_train_epochs(struct fed_trainer *trainer, struct fed_examples *examples,
                      const struct fed_epochs *epochs, struct fed_metrics *metrics) {
-  struct pass pass = {
-      .trainer = trainer,
-      .examples = examples,
-      .steps_left = epochs->steps_max ? epochs->steps_max : UINT64_MAX,
-      .step = fed_train_step,
-      .metrics = metrics,
-  };
-  FED_TRY(begin_pass(&pass, epochs->rows, epochs->row_count));
-  const struct fed_context *context = fed__trainer_context(trainer);
-  pass.order = fed__alloc(context, pass.count * sizeof *pass.order);
-  int code = pass.order ? FED_OK : FED_E_MEMORY;
-  for (uint32_t epoch = 0; code == FED_OK && epoch < epochs->epochs; epoch++) {
-    struct fed_rng rng;
-    fed__rng_init(&rng, epochs->seed, "train.order", epoch, 0);
-    fill_order(&pass, epochs->rows);
-    fed__rng_shuffle(&rng, pass.order, pass.count);
-    code = run_pass(&pass);
-  }
-  fed__free(context, pass.order);
+  struct fed__walk walk;
+  int code = FED_OK;
+  FED_TRY(fed__walk_begin(&walk, trainer, examples, epochs));
+  while (code == FED_OK && !fed__walk_is_over(&walk)) code = fed__walk_step(&walk, metrics);
+  fed__walk_end(&walk);
   return code;
+}
+
+/* ---- evaluation ----------------------------------------------------------------------------- */
+
+static int evaluate_rows(struct fed_trainer *trainer, struct fed_examples *examples,
+                         const uint32_t *rows, size_t count, struct fed_metrics *metrics) {
+  struct fed_batch *batch = fed_trainer_batch(trainer);
+  const size_t batch_size = (size_t)batch->target.shape.dims[0];
+  for (size_t at = 0; at < count; at += batch->count) {
+    batch->count = count - at < batch_size ? count - at : batch_size;
+    FED_TRY(examples->gather(examples, rows + at, batch->count, batch));
+    FED_TRY(fed_evaluate_step(trainer, metrics));
+  }
+  return FED_OK;
 }
 
 int fed_evaluate(struct fed_trainer *trainer, struct fed_examples *examples, const uint32_t *rows,
                  size_t row_count, struct fed_metrics *metrics) {
-  struct pass pass = {
-      .trainer = trainer,
-      .examples = examples,
-      .steps_left = UINT64_MAX,
-      .step = fed_evaluate_step,
-      .metrics = metrics,
-  };
-  FED_TRY(begin_pass(&pass, rows, row_count));
-  const struct fed_context *context = fed__trainer_context(trainer);
-  pass.order = fed__alloc(context, pass.count * sizeof *pass.order);
-  if (!pass.order) return FED_E_MEMORY;
-  fill_order(&pass, rows);
-  int code = run_pass(&pass);
-  fed__free(context, pass.order);
+  const size_t count = rows ? row_count : examples->count;
+  FED_TRY(check_examples(examples, fed_trainer_batch(trainer)));
+  FED_TRY(check_count(count));
+  if (rows) return evaluate_rows(trainer, examples, rows, count, metrics);
+  uint32_t *all = fed__alloc(trainer->context, count * sizeof *all);
+  if (!all) return FED_E_MEMORY;
+  for (size_t i = 0; i < count; i++) all[i] = (uint32_t)i;
+  const int code = evaluate_rows(trainer, examples, all, count, metrics);
+  fed__free(trainer->context, all);
   return code;
 }

@@ -11,8 +11,8 @@
 /* Forward and backward on the batch, no update. Adds to `metrics`. */
 FED_MUST int fed__gradient_compute(struct fed_trainer *trainer, struct fed_metrics *metrics);
 
-/* By index in fed_model_params; the gradient is that of the last fed__gradient_compute or
- * fed_train_step. Parameters may be written to. */
+/* By index in fed_model_params; the gradient is that of the last fed__gradient_compute, NULL of
+ * statistics. Parameters may be written to. */
 const void *fed__trainer_gradient(const struct fed_trainer *trainer, size_t parameter);
 void *fed__trainer_parameter(const struct fed_trainer *trainer, size_t parameter);
 

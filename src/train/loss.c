@@ -1,107 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loss.c: softmax cross entropy over [N, classes] or [N, classes, positions…]: the mean over all
- * labels for the gradient, the sum for the metrics; every label counts as one example. Linear in
- * the output; two exponentials an element at most.
+ * loss.c: the table of losses, and which options go with which.
  */
-#ifndef REAL
 #include "train/loss.h"
 #include "base/raise.h"
 
 #include <math.h>
 
-/* The output as [outer, classes, inner]. */
-struct class_view {
-  size_t outer, classes, inner;
+static const struct fed__loss *const losses[] = {
+    [FED_LOSS_SOFTMAX_CROSS_ENTROPY] = &fed__loss_softmax_cross_entropy,
+    [FED_LOSS_SOFT_CROSS_ENTROPY] = &fed__loss_soft_cross_entropy,
+    [FED_LOSS_BINARY_CROSS_ENTROPY] = &fed__loss_binary_cross_entropy,
+    [FED_LOSS_MEAN_SQUARED_ERROR] = &fed__loss_mean_squared_error,
+    [FED_LOSS_HUBER] = &fed__loss_huber,
+    [FED_LOSS_OUTPUT] = &fed__loss_output,
 };
 
-static struct class_view view_classes(const struct fed_shape *shape) {
-  struct class_view view = {(size_t)shape->dims[0], (size_t)shape->dims[1], 1};
-  for (uint32_t i = 2; i < shape->rank; i++) view.inner *= (size_t)shape->dims[i];
-  return view;
+static int refuse_option(const struct fed__loss *loss, const char *option) {
+  return FED_RAISE(FED_E_RANGE, "%s does not go with the loss %s; leave it out", option,
+                   loss->name);
 }
 
-static int cross_entropy_target(const struct fed_shape *output, struct fed_shape *target) {
-  char text[128];
-  if (output->rank < 2)
-    return FED_RAISE(FED_E_SHAPE,
-                     "cross entropy needs an output [batch, classes, …], but the "
-                     "model gives %s",
-                     fed_shape_format(output, text, sizeof text));
-  *target = (struct fed_shape){.rank = output->rank - 2};
-  for (uint32_t i = 0; i < target->rank; i++) target->dims[i] = output->dims[i + 2];
-  return FED_OK;
-}
-
-static int cross_entropy_check(const struct fed__loss_call *call) {
-  const struct class_view view = view_classes(call->shape);
-  const int64_t *labels = call->target;
-  for (size_t i = 0; i < view.outer * view.inner; i++)
-    if (labels[i] < 0 || (uint64_t)labels[i] >= view.classes)
-      return FED_RAISE(FED_E_RANGE,
-                       "label %lld of example %zu in the batch: the model has classes "
-                       "0 to %zu",
-                       (long long)labels[i], i / view.inner, view.classes - 1);
-  return FED_OK;
-}
-
-#define FED__TEMPLATE "train/loss.c"
-#include "train/typed.h"
-
-static const struct fed__loss losses[] = {
-    [FED_LOSS_SOFTMAX_CROSS_ENTROPY] =
-        {
-            .name = "softmax cross entropy",
-            .target_dtype = FED_I64,
-            .target_shape = cross_entropy_target,
-            .check = cross_entropy_check,
-            .run =
-                {[FED_PRECISION_F32] = cross_entropy_f32, [FED_PRECISION_F64] = cross_entropy_f64},
-        },
-};
-
-int fed__loss_find(enum fed_loss loss, const struct fed__loss **found) {
-  if ((size_t)loss >= sizeof losses / sizeof losses[0])
-    return FED_RAISE(FED_E_USAGE, "loss %d does not exist", (int)loss);
-  *found = &losses[loss];
-  return FED_OK;
-}
-
-#else
-
-/* One position: its classes are `step` elements apart. Returns the loss. */
-static double TYPED(position_loss)(const REAL *z, size_t step, size_t classes, size_t label,
-                                   REAL scale, REAL *gradient, int *correct) {
-  size_t best = 0;
-  REAL sum = 0;
-  for (size_t c = 1; c < classes; c++)
-    if (z[c * step] > z[best * step]) best = c;
-  const REAL top = z[best * step];
-  for (size_t c = 0; c < classes; c++) sum += REAL_FUNCTION(exp)(z[c * step] - top);
-  if (gradient) {
-    for (size_t c = 0; c < classes; c++)
-      gradient[c * step] = REAL_FUNCTION(exp)(z[c * step] - top) / sum * scale;
-    gradient[label * step] -= scale;
+static int check_weight_values(const struct fed_train_options *options) {
+  double sum = 0;
+  for (size_t i = 0; i < options->class_weight_count; i++) {
+    const double weight = options->class_weights[i];
+    if (!(weight >= 0 && weight < HUGE_VAL))
+      return FED_RAISE(FED_E_RANGE, "class_weights[%zu] is %g, expected 0 or more", i, weight);
+    sum += weight;
   }
-  *correct = best == label;
-  return log((double)sum) + (double)top - (double)z[label * step];
+  return sum > 0 ? FED_OK : FED_RAISE(FED_E_RANGE, "class_weights are all 0");
 }
 
-static void TYPED(cross_entropy)(const struct fed__loss_call *call) {
-  const struct class_view view = view_classes(call->shape);
-  const size_t positions = view.outer * view.inner;
-  const REAL scale = (REAL)(1.0 / (double)positions);
-  const int64_t *labels = call->target;
-  for (size_t i = 0; i < positions; i++) {
-    const size_t at = i / view.inner * view.classes * view.inner + i % view.inner;
-    REAL *gradient = call->gradient ? (REAL *)call->gradient + at : NULL;
-    int correct;
-    call->metrics->loss_sum +=
-        TYPED(position_loss)((const REAL *)call->output + at, view.inner, view.classes,
-                             (size_t)labels[i], scale, gradient, &correct);
-    call->metrics->correct_count += (uint64_t)correct;
-  }
-  call->metrics->example_count += positions;
+int fed__loss_find(const struct fed_train_options *options, const struct fed__loss **found) {
+  if ((size_t)options->loss >= sizeof losses / sizeof losses[0])
+    return FED_RAISE(FED_E_USAGE, "loss %d does not exist", (int)options->loss);
+  const struct fed__loss *loss = losses[options->loss];
+  if (options->class_weights && !loss->has_weights) return refuse_option(loss, "class_weights");
+  if (options->has_ignored_label && !loss->has_ignored) return refuse_option(loss, "ignored_label");
+  if (options->label_smoothing != 0 && !loss->has_smoothing)
+    return refuse_option(loss, "label_smoothing");
+  if (!(options->label_smoothing >= 0 && options->label_smoothing < 1))
+    return FED_RAISE(FED_E_RANGE, "label_smoothing is %g, expected 0 or more and less than 1",
+                     options->label_smoothing);
+  if (options->loss == FED_LOSS_HUBER &&
+      !(options->huber_delta > 0 && options->huber_delta < HUGE_VAL))
+    return FED_RAISE(FED_E_RANGE, "huber_delta is %g, expected more than 0", options->huber_delta);
+  if (options->class_weights) FED_TRY(check_weight_values(options));
+  *found = loss;
+  return FED_OK;
 }
 
-#endif
+int fed__loss_check_weights(const struct fed_train_options *options, int64_t count) {
+  if (!options->class_weights || (uint64_t)count == options->class_weight_count) return FED_OK;
+  return FED_RAISE(FED_E_RANGE, "there are %zu class_weights, but the model's output has %lld",
+                   options->class_weight_count, (long long)count);
+}

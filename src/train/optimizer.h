@@ -18,7 +18,7 @@ struct fed__update {
   void *states[FED__OPTIMIZER_STATES_MAX]; /* zero before the first step */
   size_t count;
   double learning_rate;
-  double gradient_scale; /* from clipping; 1: none */
+  double gradient_scale; /* from clip_norm; 1: none */
   uint64_t step;         /* from 1 */
 };
 
@@ -34,6 +34,9 @@ void fed__update_shift(struct fed__update *update, enum fed_precision precision,
 /* FED_E_USAGE for a number that is no optimiser, FED_E_RANGE for options it cannot work with. */
 FED_MUST int fed__optimizer_find(const struct fed_train_options *options,
                                  const struct fed__optimizer **found);
+
+/* Bring each element into [-limit, limit]; what is not a number stays so. */
+void fed__gradient_clamp(enum fed_precision precision, void *gradients, size_t count, double limit);
 
 /* The L2 norm of a gradient, summed in double. */
 double fed__gradient_norm(enum fed_precision precision, const void *gradients, size_t count);

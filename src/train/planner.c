@@ -367,6 +367,26 @@ static void lay_out_saved(struct planner *planner) {
   planner->scratch_region = region_new(planner, scratch, 0, time_of_end(planner));
 }
 
+/* The most that is alive at one time: no layout can do with less. */
+static int find_bound(struct planner *planner) {
+  const size_t times = (size_t)time_of_end(planner) + 2;
+  size_t alive = 0, most = 0;
+  size_t *changes = fed__zalloc(planner->plan->context, times, sizeof *changes);
+  if (!changes) return FED_E_MEMORY;
+  for (uint32_t i = 0; i < planner->region_count; i++) {
+    const struct fed__region *region = &planner->regions[i];
+    changes[region->from] += region->bytes;
+    changes[region->to + 1] -= region->bytes; /* wraps around, and back in the sum */
+  }
+  for (size_t time = 0; time < times; time++) {
+    alive += changes[time];
+    if (alive > most) most = alive;
+  }
+  fed__free(planner->plan->context, changes);
+  planner->plan->activations_bound = most;
+  return FED_OK;
+}
+
 /* The shared arena if it is large enough, else an own one. */
 static int find_memory(struct planner *planner) {
   struct fed__plan *plan = planner->plan;
@@ -377,8 +397,16 @@ static int find_memory(struct planner *planner) {
       return FED_RAISE(FED_E_TOO_LARGE, "a batch of %lld needs too much memory",
                        (long long)plan->batch_size);
   plan->arena_bytes = fed__arena_assign(planner->regions, planner->region_count, planner->order);
+  FED_TRY(find_bound(planner));
   plan->arena = setting->arena;
   if (setting->arena && plan->arena_bytes <= setting->arena_bytes) return FED_OK;
+  if (plan->arena_bytes > setting->bytes_max)
+    return FED_RAISE(FED_E_TOO_LARGE,
+                     "the activations of a batch of %lld need %zu bytes (%zu are alive at one "
+                     "time), but %zu are left of the memory that training may take; lower the "
+                     "batch size",
+                     (long long)plan->batch_size, plan->arena_bytes, plan->activations_bound,
+                     setting->bytes_max);
   plan->allocation = fed__alloc(plan->context, plan->arena_bytes + FED__ARENA_ALIGNMENT);
   if (!plan->allocation) return FED_E_MEMORY;
   plan->bytes += plan->arena_bytes;

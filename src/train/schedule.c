@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schedule.c: constant, linear, cosine and stepwise learning rates, as factors of the first one.
+ * schedule.c: constant, linear, cosine and stepwise learning rates, as factors of the first one,
+ * after a linear rise.
  */
 #include "train/schedule.h"
 #include "base/raise.h"
@@ -57,5 +58,8 @@ int fed__schedule_check(const struct fed_train_options *options) {
 }
 
 double fed__schedule_rate(const struct fed_train_options *options, uint64_t step) {
+  if (step < options->warmup_steps)
+    return options->learning_rate * ((double)(step + 1) / (double)options->warmup_steps);
+  step -= options->warmup_steps;
   return options->learning_rate * schedules[options->schedule].factor(options, step);
 }

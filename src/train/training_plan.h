@@ -21,6 +21,7 @@ struct fed__plan_setting {
   const struct fed_batch *batch; /* where the examples will be */
   void *arena;                   /* memory that plans may take turns in; NULL: none yet */
   size_t arena_bytes;
+  size_t bytes_max; /* FED_E_TOO_LARGE, before allocating, if a plan's arena needs more */
 };
 
 struct fed__plan {
@@ -40,9 +41,10 @@ struct fed__plan {
                                  if nothing trains */
   void *arena;
   size_t arena_bytes;
-  void *allocation; /* the arena's, if it is this plan's own */
-  char *updated;    /* by parameter: backward updates it itself when the step says so */
-  size_t bytes;     /* all that this plan allocated for running */
+  void *allocation;         /* the arena's, if it is this plan's own */
+  size_t activations_bound; /* the most bytes in the arena that are alive at one time */
+  char *updated;            /* by parameter: backward updates it itself when the step says so */
+  size_t bytes;             /* all that this plan allocated for running */
 };
 
 FED_MUST int fed__plan_new(const struct fed__plan_setting *setting, int64_t batch_size,

@@ -48,7 +48,26 @@ static void test_rates(void **state) {
   check_rate(&options, 39, 0.1);
 }
 
+/* The schedule begins where the warm-up ends. */
+static void test_warmup(void **state) {
+  (void)state;
+  struct fed_train_options options;
+  fed_train_options_init(&options);
+  options.learning_rate = 0.8;
+  options.warmup_steps = 4;
+  check_rate(&options, 0, 0.2);
+  check_rate(&options, 2, 0.6);
+  check_rate(&options, 3, 0.8);
+  check_rate(&options, 4, 0.8);
+  options.schedule = FED_SCHEDULE_LINEAR;
+  options.schedule_steps = 100;
+  check_rate(&options, 1, 0.4);
+  check_rate(&options, 4, 0.8);
+  check_rate(&options, 54, 0.4);
+  check_rate(&options, 104, 0);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates), cmocka_unit_test(test_warmup)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

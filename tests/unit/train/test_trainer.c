@@ -218,7 +218,7 @@ static void test_runs_repeat(void **state) {
     struct fed_metrics one = {0}, two = {0}, three = {0};
     opened->options.optimizer = optimizers[i / 2];
     opened->options.kernels = kernels[i % 2];
-    opened->options.momentum = 0.5;
+    opened->options.momentum = optimizers[i / 2] == FED_OPTIMIZER_SGD ? 0.5 : 0;
     run_epochs(opened, 1, &first, &one);
     run_epochs(opened, 1, &second, &two);
     run_epochs(opened, 2, &other, &three);
