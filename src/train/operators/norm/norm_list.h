@@ -5,6 +5,16 @@
 #ifndef FED_TRAIN_NORM_LIST_H
 #define FED_TRAIN_NORM_LIST_H
 
-#define FED__OPERATORS_NORM(X)
+#define FED__OPERATORS_NORM(X)                                                                     \
+  X(reduce_l1)                                                                                     \
+  X(reduce_l2)                                                                                     \
+  X(reduce_log_sum)                                                                                \
+  X(reduce_log_sum_exp)                                                                            \
+  X(reduce_max)                                                                                    \
+  X(reduce_mean)                                                                                   \
+  X(reduce_min)                                                                                    \
+  X(reduce_prod)                                                                                   \
+  X(reduce_sum)                                                                                    \
+  X(reduce_sum_square)
 
 #endif

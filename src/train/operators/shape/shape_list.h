@@ -6,10 +6,13 @@
 #define FED_TRAIN_SHAPE_LIST_H
 
 #define FED__OPERATORS_SHAPE(X)                                                                    \
+  X(arg_max)                                                                                       \
+  X(arg_min)                                                                                       \
   X(compress)                                                                                      \
   X(concat)                                                                                        \
   X(constant)                                                                                      \
   X(constant_of_shape)                                                                             \
+  X(cumsum)                                                                                        \
   X(depth_to_space)                                                                                \
   X(expand)                                                                                        \
   X(eye_like)                                                                                      \
@@ -18,9 +21,12 @@
   X(gather_elements)                                                                               \
   X(gather_nd)                                                                                     \
   X(identity)                                                                                      \
+  X(nonzero)                                                                                       \
+  X(one_hot)                                                                                       \
   X(pad)                                                                                           \
   X(range)                                                                                         \
   X(reshape)                                                                                       \
+  X(resize)                                                                                        \
   X(scatter_elements)                                                                              \
   X(scatter_nd)                                                                                    \
   X(shape)                                                                                         \
@@ -30,7 +36,9 @@
   X(split)                                                                                         \
   X(squeeze)                                                                                       \
   X(tile)                                                                                          \
+  X(top_k)                                                                                         \
   X(transpose)                                                                                     \
+  X(trilu)                                                                                         \
   X(unsqueeze)
 
 #endif
