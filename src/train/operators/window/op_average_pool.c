@@ -49,7 +49,7 @@ static void average_pool_backward(const struct fed__operation *operation) {
 const struct fed__operator fed__op_average_pool = {
     .type = "AveragePool",
     .opset_min = 13,
-    .opset_max = 26,
+    .opset_max = 28,
     .inputs_min = 1,
     .inputs_max = 1,
     .outputs_max = 1,

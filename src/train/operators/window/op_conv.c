@@ -65,7 +65,7 @@ static double conv_work(const struct fed__inference *inference) {
 const struct fed__operator fed__op_conv = {
     .type = "Conv",
     .opset_min = 13,
-    .opset_max = 26,
+    .opset_max = 28,
     .inputs_min = 2,
     .inputs_max = 3,
     .outputs_max = 1,

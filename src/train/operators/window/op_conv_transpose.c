@@ -53,7 +53,7 @@ static double transposed_work(const struct fed__inference *inference) {
 const struct fed__operator fed__op_conv_transpose = {
     .type = "ConvTranspose",
     .opset_min = 13,
-    .opset_max = 26,
+    .opset_max = 28,
     .inputs_min = 2,
     .inputs_max = 3,
     .outputs_max = 1,

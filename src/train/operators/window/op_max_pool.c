@@ -67,7 +67,7 @@ static void max_pool_backward(const struct fed__operation *operation) {
 const struct fed__operator fed__op_max_pool = {
     .type = "MaxPool",
     .opset_min = 13,
-    .opset_max = 26,
+    .opset_max = 28,
     .inputs_min = 1,
     .inputs_max = 1,
     .outputs_max = 2,

@@ -9,6 +9,8 @@
   X(average_pool)                                                                                  \
   X(conv)                                                                                          \
   X(conv_transpose)                                                                                \
+  X(global_average_pool)                                                                           \
+  X(global_max_pool)                                                                               \
   X(max_pool)
 
 #endif
