@@ -14,6 +14,15 @@
   X(log_softmax)                                                                                   \
   X(lp_normalization)                                                                              \
   X(lrn)                                                                                           \
+  X(reduce_l1)                                                                                     \
+  X(reduce_l2)                                                                                     \
+  X(reduce_log_sum)                                                                                \
+  X(reduce_log_sum_exp)                                                                            \
+  X(reduce_max)                                                                                    \
+  X(reduce_mean)                                                                                   \
+  X(reduce_min)                                                                                    \
+  X(reduce_prod)                                                                                   \
+  X(reduce_sum)                                                                                    \
   X(rms_normalization)                                                                             \
   X(softmax)
 
