@@ -23,6 +23,7 @@
   X(reduce_min)                                                                                    \
   X(reduce_prod)                                                                                   \
   X(reduce_sum)                                                                                    \
+  X(reduce_sum_square)                                                                             \
   X(rms_normalization)                                                                             \
   X(softmax)
 
