@@ -1,70 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * planner.c: makes a plan. Decides which nodes run, which values need a gradient (those on a path
- * from a parameter to the output), when each array lives, and where.
- *
- * Time runs over the operations forward, the loss, then the operations backward. Values that only
- * differ in shape are one group, named by its first value (the root), with one data and one
- * gradient array.
+ * planner.c: makes a plan. Decides which nodes run and which values need a gradient (those on a
+ * path from a parameter to the output), has the operators prepare, and finds the memory. With
+ * checkpoints it tries several cuts and takes the one that needs least.
  */
+#include "train/planner.h"
 #include "base/memory.h"
 #include "base/raise.h"
-#include "train/arena.h"
-#include "train/training_plan.h"
 
-#define NO_REGION UINT32_MAX
 #define ARENA_BYTES_MAX ((size_t)1 << 39)
+#define SEGMENTS_MAX 24
 
-/* What is decided about a value; the arrays are the root's. */
-struct place {
-  int32_t root;
-  int has_gradient;      /* depends on a parameter, and the output depends on it */
-  int written;           /* while backward is laid out: somebody wrote the gradient already */
-  void *data, *gradient; /* outside the arena, or NULL */
-  uint32_t data_region, gradient_region;
-};
-
-struct planner {
-  const struct fed__plan_setting *setting;
-  struct fed__plan *plan;
-  struct place *places;
-  struct fed__region *regions;
-  uint32_t *operand_regions; /* by operand: its temporary gradient */
-  int32_t *operand_values;   /* by operand */
-  uint32_t *saved_regions;   /* by operation */
-  uint32_t *order;
-  uint32_t region_count, operand_count, scratch_region;
-  uint32_t input_regions[FED_INPUTS_MAX];
-};
-
-static uint32_t time_of_loss(const struct planner *planner) {
-  return planner->plan->operation_count;
-}
-static uint32_t time_of_end(const struct planner *planner) {
-  return 2 * planner->plan->operation_count + 1;
-}
-static uint32_t time_backward(const struct planner *planner, uint32_t operation) {
-  return 2 * planner->plan->operation_count - operation;
-}
-
-static struct place *root_of(const struct planner *planner, int32_t value) {
-  return &planner->places[planner->places[value].root];
-}
-
-static size_t bytes_of(const struct planner *planner, const struct fed__known *known) {
-  const size_t unit =
-      known->dtype == FED_F32 && planner->plan->kernels->precision == FED_PRECISION_F64
-          ? sizeof(double)
-          : fed_dtype_size(known->dtype);
-  return known->elements * unit;
-}
-
-static int node_runs(const struct planner *planner, const struct fed__node *node) {
+static int node_runs(const struct fed__planner *planner, const struct fed__node *node) {
   return node->needed && !node->op->view &&
          !planner->plan->shapes.values[fed__node_output(node)].content;
 }
 
-static void count_work(struct planner *planner) {
+static void count_work(struct fed__planner *planner) {
   const struct fed_model *model = planner->plan->model;
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
@@ -74,14 +26,15 @@ static void count_work(struct planner *planner) {
   }
 }
 
-static int allocate(struct planner *planner) {
+static int allocate(struct fed__planner *planner) {
   const struct fed_context *context = planner->setting->context;
   struct fed__plan *plan = planner->plan;
   const uint32_t values = plan->model->value_count, operations = plan->operation_count;
-  const size_t regions =
-      2 * (size_t)values + planner->operand_count + operations + FED_INPUTS_MAX + 1;
+  const size_t regions = 3 * (size_t)values + planner->operand_count + 2 * (size_t)operations + 1;
   plan->operations = fed__zalloc(context, operations, sizeof *plan->operations);
-  plan->operands = fed__zalloc(context, planner->operand_count, sizeof *plan->operands);
+  plan->again = fed__zalloc(context, operations, sizeof *plan->again);
+  plan->schedule = fed__zalloc(context, 2 * (size_t)operations, sizeof *plan->schedule);
+  plan->operands = fed__zalloc(context, 2 * (size_t)planner->operand_count, sizeof *plan->operands);
   planner->places = fed__zalloc(context, values, sizeof *planner->places);
   planner->regions = fed__zalloc(context, regions, sizeof *planner->regions);
   planner->order = fed__zalloc(context, regions, sizeof *planner->order);
@@ -89,24 +42,19 @@ static int allocate(struct planner *planner) {
       fed__zalloc(context, planner->operand_count, sizeof *planner->operand_regions);
   planner->operand_values =
       fed__zalloc(context, planner->operand_count, sizeof *planner->operand_values);
-  planner->saved_regions = fed__zalloc(context, operations, sizeof *planner->saved_regions);
-  if (!plan->operations || !plan->operands || !planner->places || !planner->regions ||
-      !planner->order || !planner->operand_regions || !planner->operand_values ||
-      !planner->saved_regions) {
-    plan->operation_count = 0;
-    return FED_E_MEMORY;
-  }
-  memset(planner->operand_regions, 0xff, planner->operand_count * sizeof(uint32_t));
-  memset(planner->saved_regions, 0xff, operations * sizeof(uint32_t));
-  return FED_OK;
+  planner->times = fed__zalloc(context, operations, sizeof *planner->times);
+  if (plan->operations && plan->again && plan->schedule && plan->operands && planner->places &&
+      planner->regions && planner->order && planner->operand_regions && planner->operand_values &&
+      planner->times)
+    return FED_OK;
+  plan->operation_count = 0;
+  return FED_E_MEMORY;
 }
 
 /* Groups of values that share memory: a view joins its input's group, unless it is constant. */
-static void find_roots(struct planner *planner) {
+static void find_roots(struct fed__planner *planner) {
   const struct fed_model *model = planner->plan->model;
-  for (uint32_t i = 0; i < model->value_count; i++)
-    planner->places[i] =
-        (struct place){.root = (int32_t)i, .data_region = NO_REGION, .gradient_region = NO_REGION};
+  for (uint32_t i = 0; i < model->value_count; i++) planner->places[i].root = (int32_t)i;
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
     if (node->needed && node->op->view)
@@ -114,13 +62,8 @@ static void find_roots(struct planner *planner) {
   }
 }
 
-static uint32_t region_new(struct planner *planner, size_t bytes, uint32_t from, uint32_t to) {
-  planner->regions[planner->region_count] = (struct fed__region){bytes, from, to, 0};
-  return planner->region_count++;
-}
-
 /* Float constants in double precision, one after the other; first only the size. */
-static size_t place_constants(struct planner *planner, double *at) {
+static size_t place_constants(struct fed__planner *planner, double *at) {
   const struct fed_model *model = planner->plan->model;
   const int wide = planner->plan->kernels->precision == FED_PRECISION_F64;
   size_t total = 0;
@@ -140,7 +83,7 @@ static size_t place_constants(struct planner *planner, double *at) {
 }
 
 /* What lies outside the arena: parameters, constants, and the examples. */
-static int place_given(struct planner *planner) {
+static int place_given(struct fed__planner *planner) {
   const struct fed_model *model = planner->plan->model;
   const size_t constants = place_constants(planner, NULL);
   planner->plan->constants = fed__alloc(planner->plan->context, constants * sizeof(double));
@@ -149,26 +92,23 @@ static int place_given(struct planner *planner) {
   place_constants(planner, planner->plan->constants);
   for (uint32_t i = 0; i < model->value_count; i++) {
     const struct fed__value *value = &model->values[i];
-    struct place *place = &planner->places[i];
+    struct fed__place *place = &planner->places[i];
     if (value->parameter != FED__NONE) {
       place->data = planner->setting->parameters[value->parameter];
       place->gradient = planner->setting->gradients[value->parameter];
     } else if (value->local != FED__NONE) {
       place->data = planner->setting->local_params[value->local];
     } else if (value->input != FED__NONE) {
-      const struct fed__known *known = &planner->plan->shapes.values[i];
-      planner->input_regions[value->input] = NO_REGION;
-      if (known->dtype == FED_F32 && planner->plan->kernels->precision == FED_PRECISION_F64)
-        planner->input_regions[value->input] = place->data_region =
-            region_new(planner, bytes_of(planner, known), 0, time_of_end(planner));
-      else
+      /* Floats are widened into the arena for double precision. */
+      if (planner->plan->shapes.values[i].dtype != FED_F32 ||
+          planner->plan->kernels->precision != FED_PRECISION_F64)
         place->data = planner->setting->batch->inputs[value->input].data;
     }
   }
   return FED_OK;
 }
 
-static void add_operations(struct planner *planner) {
+static void add_operations(struct fed__planner *planner) {
   struct fed__plan *plan = planner->plan;
   struct fed__operand *operand = plan->operands;
   struct fed__operation *operation = plan->operations;
@@ -197,14 +137,14 @@ static void add_operations(struct planner *planner) {
       *operand = (struct fed__operand){.shape = known->shape,
                                        .elements = known->elements,
                                        .dtype = known->dtype,
-                                       .data = root_of(planner, value)->data};
+                                       .data = fed__root(planner, value)->data};
     }
     operation++;
   }
 }
 
 /* Forward: what depends on a parameter. Backward from the output: what matters to it. */
-static void find_gradients(struct planner *planner, char *depends) {
+static void find_gradients(struct fed__planner *planner, char *depends) {
   const struct fed__plan *plan = planner->plan;
   for (uint32_t i = 0; i < plan->model->value_count; i++)
     depends[i] = plan->model->values[i].parameter != FED__NONE &&
@@ -218,17 +158,17 @@ static void find_gradients(struct planner *planner, char *depends) {
       if (node->outputs[j] != FED__NONE && plan->shapes.values[node->outputs[j]].dtype == FED_F32)
         depends[node->outputs[j]] = (char)any;
   }
-  struct place *output = root_of(planner, plan->model->output);
+  struct fed__place *output = fed__root(planner, plan->model->output);
   output->has_gradient = depends[output->root];
   for (uint32_t i = plan->operation_count; i-- > 0;) {
     const struct fed__node *node = plan->operations[i].node;
     int runs = 0;
     for (uint32_t j = 0; j < node->output_count && node->op->backward[0]; j++)
-      runs |= node->outputs[j] != FED__NONE && root_of(planner, node->outputs[j])->has_gradient;
+      runs |= node->outputs[j] != FED__NONE && fed__root(planner, node->outputs[j])->has_gradient;
     plan->operations[i].runs_backward = runs;
     for (uint32_t j = 0; j < node->input_count && runs; j++) {
       if (node->inputs[j] == FED__NONE) continue;
-      struct place *input = root_of(planner, node->inputs[j]);
+      struct fed__place *input = fed__root(planner, node->inputs[j]);
       input->has_gradient = depends[input->root];
       plan->operations[i].inputs[j].wants_gradient = input->has_gradient;
     }
@@ -236,7 +176,7 @@ static void find_gradients(struct planner *planner, char *depends) {
 }
 
 /* Parameters with one reader, whose operator can update them in backward. */
-static int find_updates(struct planner *planner) {
+static int find_updates(struct fed__planner *planner) {
   struct fed__plan *plan = planner->plan;
   const struct fed_model *model = plan->model;
   uint32_t *readers = fed__zalloc(plan->context, model->value_count, sizeof *readers);
@@ -264,7 +204,7 @@ static int find_updates(struct planner *planner) {
   return FED_OK;
 }
 
-static int prepare_operations(struct planner *planner) {
+static int prepare_operations(struct fed__planner *planner) {
   struct fed__plan *plan = planner->plan;
   size_t total = 0;
   const size_t unit = _Alignof(max_align_t);
@@ -285,119 +225,51 @@ static int prepare_operations(struct planner *planner) {
   return FED_OK;
 }
 
-/* The array must exist at this time, too. */
-static void touch(struct planner *planner, uint32_t *region, size_t bytes, uint32_t time) {
-  if (*region == NO_REGION) *region = region_new(planner, bytes, time, time);
-  struct fed__region *found = &planner->regions[*region];
-  if (time < found->from) found->from = time;
-  if (time > found->to) found->to = time;
-}
-
-static void touch_data(struct planner *planner, int32_t value, uint32_t time) {
-  if (value == FED__NONE || root_of(planner, value)->data) return;
-  touch(planner, &root_of(planner, value)->data_region,
-        bytes_of(planner, &planner->plan->shapes.values[value]), time);
-}
-
-static void touch_gradient(struct planner *planner, int32_t value, uint32_t time) {
-  if (value == FED__NONE || !root_of(planner, value)->has_gradient ||
-      root_of(planner, value)->gradient)
-    return;
-  touch(planner, &root_of(planner, value)->gradient_region,
-        bytes_of(planner, &planner->plan->shapes.values[value]), time);
-}
-
-static int bit_set(uint32_t bits, uint32_t index) { return index < 32 && (bits >> index & 1); }
-
-static void lay_out_data(struct planner *planner) {
-  const struct fed__plan *plan = planner->plan;
+/* What runs after the loss: the same operations with operands of their own. */
+static void add_again(struct fed__planner *planner) {
+  struct fed__plan *plan = planner->plan;
+  const ptrdiff_t shift = (ptrdiff_t)planner->operand_count;
+  memcpy(plan->operands + shift, plan->operands, (size_t)shift * sizeof *plan->operands);
   for (uint32_t i = 0; i < plan->operation_count; i++) {
-    const struct fed__operation *operation = &plan->operations[i];
-    const struct fed__node *node = operation->node;
-    for (uint32_t j = 0; j < node->output_count; j++) {
-      touch_data(planner, node->outputs[j], i);
-      if (operation->runs_backward && bit_set(operation->op->backward_outputs, j))
-        touch_data(planner, node->outputs[j], time_backward(planner, i));
-    }
-    for (uint32_t j = 0; j < node->input_count; j++) {
-      touch_data(planner, node->inputs[j], i);
-      if (operation->runs_backward && bit_set(operation->op->backward_inputs, j))
-        touch_data(planner, node->inputs[j], time_backward(planner, i));
-    }
-  }
-  touch_data(planner, plan->model->output, time_of_end(planner));
-}
-
-/* The first writer of a gradient overwrites it; the others get a temporary array each. */
-static void lay_out_gradients(struct planner *planner) {
-  const struct fed__plan *plan = planner->plan;
-  touch_gradient(planner, plan->model->output, time_of_loss(planner));
-  root_of(planner, plan->model->output)->written = 1;
-  for (uint32_t i = plan->operation_count; i-- > 0;) {
-    const struct fed__operation *operation = &plan->operations[i];
-    const struct fed__node *node = operation->node;
-    const uint32_t time = time_backward(planner, i);
-    if (!operation->runs_backward) continue;
-    for (uint32_t j = 0; j < node->output_count; j++)
-      touch_gradient(planner, node->outputs[j], time);
-    for (uint32_t j = 0; j < node->input_count; j++) {
-      if (!operation->inputs[j].wants_gradient) continue;
-      struct place *root = root_of(planner, node->inputs[j]);
-      touch_gradient(planner, node->inputs[j], time);
-      if (root->written)
-        planner->operand_regions[&operation->inputs[j] - plan->operands] = region_new(
-            planner, bytes_of(planner, &plan->shapes.values[node->inputs[j]]), time, time);
-      root->written = 1;
-    }
+    plan->again[i] = plan->operations[i];
+    plan->again[i].inputs += shift;
+    plan->again[i].outputs += shift;
   }
 }
 
-static void lay_out_saved(struct planner *planner) {
-  const struct fed__plan *plan = planner->plan;
-  size_t scratch = 0;
-  for (uint32_t i = 0; i < plan->operation_count; i++) {
-    const struct fed__operation *operation = &plan->operations[i];
-    const uint32_t last = operation->op->commit[0]   ? time_of_end(planner)
-                          : operation->runs_backward ? time_backward(planner, i)
-                                                     : i;
-    if (operation->saved_bytes)
-      planner->saved_regions[i] = region_new(planner, operation->saved_bytes, i, last);
-    if (operation->scratch_bytes > scratch) scratch = operation->scratch_bytes;
+/* Without checkpoints, or with the number of segments that needs least memory. */
+static void choose_layout(struct fed__planner *planner) {
+  uint32_t best = 1;
+  fed__plan_set_times(planner, 1);
+  fed__plan_lay_out(planner);
+  if (!planner->setting->checkpoint) return;
+  size_t least = planner->plan->arena_bytes;
+  for (uint32_t i = 2; i <= SEGMENTS_MAX && i <= planner->plan->operation_count; i++) {
+    fed__plan_set_times(planner, i);
+    fed__plan_lay_out(planner);
+    if (planner->plan->arena_bytes >= least) continue;
+    least = planner->plan->arena_bytes;
+    best = i;
   }
-  planner->scratch_region = region_new(planner, scratch, 0, time_of_end(planner));
+  fed__plan_set_times(planner, best);
+  fed__plan_lay_out(planner);
 }
 
-/* The most that is alive at one time: no layout can do with less. */
-static int find_bound(struct planner *planner) {
-  const size_t times = (size_t)time_of_end(planner) + 2;
-  size_t alive = 0, most = 0;
-  size_t *changes = fed__zalloc(planner->plan->context, times, sizeof *changes);
-  if (!changes) return FED_E_MEMORY;
-  for (uint32_t i = 0; i < planner->region_count; i++) {
-    const struct fed__region *region = &planner->regions[i];
-    changes[region->from] += region->bytes;
-    changes[region->to + 1] -= region->bytes; /* wraps around, and back in the sum */
-  }
-  for (size_t time = 0; time < times; time++) {
-    alive += changes[time];
-    if (alive > most) most = alive;
-  }
-  fed__free(planner->plan->context, changes);
-  planner->plan->activations_bound = most;
+static int refuse_overflow(const struct fed__planner *planner) {
+  size_t sum = 0;
+  for (uint32_t i = 0; i < planner->plan->model->value_count; i++)
+    if (__builtin_add_overflow(sum, 4 * fed__value_bytes(planner, (int32_t)i), &sum) ||
+        sum > ARENA_BYTES_MAX)
+      return FED_RAISE(FED_E_TOO_LARGE, "a batch of %lld needs too much memory",
+                       (long long)planner->plan->batch_size);
   return FED_OK;
 }
 
 /* The shared arena if it is large enough, else an own one. */
-static int find_memory(struct planner *planner) {
+static int find_memory(struct fed__planner *planner) {
   struct fed__plan *plan = planner->plan;
   const struct fed__plan_setting *setting = planner->setting;
-  size_t sum = 0;
-  for (uint32_t i = 0; i < planner->region_count; i++)
-    if (__builtin_add_overflow(sum, planner->regions[i].bytes, &sum) || sum > ARENA_BYTES_MAX)
-      return FED_RAISE(FED_E_TOO_LARGE, "a batch of %lld needs too much memory",
-                       (long long)plan->batch_size);
-  plan->arena_bytes = fed__arena_assign(planner->regions, planner->region_count, planner->order);
-  FED_TRY(find_bound(planner));
+  FED_TRY(fed__plan_find_bound(planner));
   plan->arena = setting->arena;
   if (setting->arena && plan->arena_bytes <= setting->arena_bytes) return FED_OK;
   if (plan->arena_bytes > setting->bytes_max)
@@ -415,61 +287,7 @@ static int find_memory(struct planner *planner) {
   return FED_OK;
 }
 
-static void *region_at(const struct planner *planner, uint32_t region) {
-  return region == NO_REGION ? NULL
-                             : (char *)planner->plan->arena + planner->regions[region].offset;
-}
-
-static void *data_of(const struct planner *planner, int32_t value) {
-  const struct place *root = root_of(planner, value);
-  return root->data ? root->data : region_at(planner, root->data_region);
-}
-
-static void *gradient_of(const struct planner *planner, int32_t value) {
-  const struct place *root = root_of(planner, value);
-  if (!root->has_gradient) return NULL;
-  return root->gradient ? root->gradient : region_at(planner, root->gradient_region);
-}
-
-static void connect_operation(struct planner *planner, uint32_t index) {
-  struct fed__operation *operation = &planner->plan->operations[index];
-  const struct fed__node *node = operation->node;
-  operation->saved = region_at(planner, planner->saved_regions[index]);
-  operation->scratch = region_at(planner, planner->scratch_region);
-  for (uint32_t j = 0; j < node->output_count; j++) {
-    if (node->outputs[j] == FED__NONE) continue;
-    operation->outputs[j].data = data_of(planner, node->outputs[j]);
-    operation->outputs[j].gradient = gradient_of(planner, node->outputs[j]);
-  }
-  for (uint32_t j = 0; j < node->input_count; j++) {
-    struct fed__operand *input = &operation->inputs[j];
-    if (node->inputs[j] == FED__NONE) continue;
-    input->data = data_of(planner, node->inputs[j]);
-    if (!input->wants_gradient) continue;
-    input->gradient = gradient_of(planner, node->inputs[j]);
-    const uint32_t temporary = planner->operand_regions[input - planner->plan->operands];
-    if (temporary == NO_REGION) continue;
-    input->sum = input->gradient;
-    input->gradient = region_at(planner, temporary);
-  }
-}
-
-static void connect(struct planner *planner) {
-  struct fed__plan *plan = planner->plan;
-  const struct fed__known *output = &plan->shapes.values[plan->model->output];
-  for (uint32_t i = 0; i < plan->operation_count; i++) connect_operation(planner, i);
-  for (size_t i = 0; i < plan->model->spec.input_count; i++)
-    plan->inputs[i] = region_at(planner, planner->input_regions[i]);
-  plan->output = (struct fed__operand){
-      .shape = output->shape,
-      .elements = output->elements,
-      .dtype = output->dtype,
-      .data = data_of(planner, plan->model->output),
-      .gradient = gradient_of(planner, plan->model->output),
-  };
-}
-
-static int find_gradients_with_memory(struct planner *planner) {
+static int find_gradients_with_memory(struct fed__planner *planner) {
   char *depends = fed__zalloc(planner->plan->context, planner->plan->model->value_count, 1);
   if (!depends) return FED_E_MEMORY;
   find_gradients(planner, depends);
@@ -477,7 +295,7 @@ static int find_gradients_with_memory(struct planner *planner) {
   return FED_OK;
 }
 
-static int make_plan(struct planner *planner) {
+static int make_plan(struct fed__planner *planner) {
   struct fed__plan *plan = planner->plan;
   FED_TRY(fed__shapes_infer(plan->model, plan->batch_size, &plan->shapes));
   count_work(planner);
@@ -487,19 +305,19 @@ static int make_plan(struct planner *planner) {
   add_operations(planner);
   FED_TRY(find_gradients_with_memory(planner));
   FED_TRY(find_updates(planner));
+  FED_TRY(refuse_overflow(planner));
   FED_TRY(prepare_operations(planner));
-  lay_out_data(planner);
-  lay_out_gradients(planner);
-  lay_out_saved(planner);
+  add_again(planner);
+  choose_layout(planner);
   FED_TRY(find_memory(planner));
-  connect(planner);
+  fed__plan_connect(planner);
   return FED_OK;
 }
 
 int fed__plan_new(const struct fed__plan_setting *setting, int64_t batch_size,
                   struct fed__plan **plan) {
   const struct fed_context *context = setting->context;
-  struct planner planner = {.setting = setting};
+  struct fed__planner planner = {.setting = setting};
   *plan = NULL;
   planner.plan = fed__zalloc(context, 1, sizeof *planner.plan);
   if (!planner.plan) return FED_E_MEMORY;
@@ -514,7 +332,7 @@ int fed__plan_new(const struct fed__plan_setting *setting, int64_t batch_size,
   fed__free(context, planner.order);
   fed__free(context, planner.operand_regions);
   fed__free(context, planner.operand_values);
-  fed__free(context, planner.saved_regions);
+  fed__free(context, planner.times);
   if (code == FED_OK)
     *plan = planner.plan;
   else

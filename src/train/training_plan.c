@@ -46,11 +46,15 @@ static void add_contributions(const struct fed__operation *operation) {
 }
 
 void fed__plan_backward(const struct fed__plan *plan) {
-  for (uint32_t i = plan->operation_count; i-- > 0;) {
-    const struct fed__operation *operation = &plan->operations[i];
-    if (!operation->runs_backward) continue;
-    operation->op->backward[plan->kernels->precision](operation);
-    add_contributions(operation);
+  for (uint32_t i = 0; i < plan->schedule_count; i++) {
+    const struct fed__operation *operation = &plan->again[plan->schedule[i].operation];
+    const enum fed_precision precision = plan->kernels->precision;
+    if (plan->schedule[i].again) {
+      operation->op->forward[precision](operation);
+    } else {
+      operation->op->backward[precision](operation);
+      add_contributions(operation);
+    }
   }
 }
 
@@ -71,6 +75,8 @@ void fed__plan_free(struct fed__plan *plan) {
   }
   fed__shapes_clear(&plan->shapes);
   fed__free(context, plan->operations);
+  fed__free(context, plan->again);
+  fed__free(context, plan->schedule);
   fed__free(context, plan->operands);
   fed__free(context, plan->states);
   fed__free(context, plan->constants);

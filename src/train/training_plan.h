@@ -21,7 +21,14 @@ struct fed__plan_setting {
   const struct fed_batch *batch; /* where the examples will be */
   void *arena;                   /* memory that plans may take turns in; NULL: none yet */
   size_t arena_bytes;
+  int checkpoint;   /* compute activations again in backward, where that saves memory */
   size_t bytes_max; /* FED_E_TOO_LARGE, before allocating, if a plan's arena needs more */
+};
+
+/* A step of backward: an operation's backward, or its forward once more. */
+struct fed__scheduled {
+  uint32_t operation;
+  int again;
 };
 
 struct fed__plan {
@@ -31,7 +38,10 @@ struct fed__plan {
   int64_t batch_size;
   struct fed__shapes shapes;
   struct fed__operation *operations; /* in forward order */
+  struct fed__operation *again;      /* the same with the operands that they have after the loss */
   uint32_t operation_count;
+  struct fed__scheduled *schedule; /* of what runs after the loss, on `again` */
+  uint32_t schedule_count;
   struct fed__operand *operands;
   char *states;
   void *constants;                /* float constants as double, in double precision */
