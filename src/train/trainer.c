@@ -45,6 +45,7 @@ static int make_plan(struct fed_trainer *trainer, size_t batch_size, struct fed_
       .batch = &trainer->batch,
       .arena = full ? full->arena : NULL,
       .arena_bytes = full ? full->arena_bytes : 0,
+      .checkpoint = trainer->options.checkpoint,
   };
   FED_TRY(fed__trainer_budget(trainer, &setting.bytes_max));
   return fed__plan_new(&setting, (int64_t)batch_size, plan);
