@@ -36,9 +36,10 @@ static int check_name(const char *name) {
   return FED_OK;
 }
 
-/* The real path of folder/name, which must lie below the real path of the folder. */
-static int resolve(const char *folder, const char *name, char real[PATH_MAX]) {
+/* The real path must lie below the real path of the folder, or be it. */
+int fed__source_resolve(const char *folder, const char *name, char *real) {
   char root[PATH_MAX], path[FED__PATH_MAX];
+  FED_TRY(check_name(name));
   if (!realpath(folder, root))
     return FED_RAISE(FED_E_NOT_FOUND, "cannot find the data folder '%s': %s", folder,
                      strerror(errno));
@@ -47,7 +48,7 @@ static int resolve(const char *folder, const char *name, char real[PATH_MAX]) {
     return FED_RAISE(errno == EACCES ? FED_E_PERMISSION : FED_E_NOT_FOUND,
                      "cannot find '%s' in the data folder '%s': %s", name, folder, strerror(errno));
   size_t length = strcmp(root, "/") == 0 ? 0 : strlen(root);
-  if (strncmp(real, root, length) != 0 || real[length] != '/')
+  if (strncmp(real, root, length) != 0 || (real[length] != '/' && real[length] != '\0'))
     return refuse_name(name, "leads out of the folder over a link");
   return FED_OK;
 }
@@ -93,7 +94,7 @@ static int ends_with_gz(const char *name) {
 
 static int open_named(const char *folder, const char *name, struct fed__source *source) {
   char path[PATH_MAX];
-  FED_TRY(resolve(folder, name, path));
+  FED_TRY(fed__source_resolve(folder, name, path));
   snprintf(source->name, sizeof source->name, "%s", name);
   FED_TRY(open_plain(path, name, source));
   return ends_with_gz(name) ? start_inflating(source, FED__SOURCE_GZIP) : FED_OK;
@@ -102,7 +103,6 @@ static int open_named(const char *folder, const char *name, struct fed__source *
 int fed__source_open(const struct fed_context *context, const char *folder, const char *name,
                      struct fed__source *source) {
   *source = (struct fed__source){.context = context, .fd = -1};
-  FED_TRY(check_name(name));
   int code = open_named(folder, name, source);
   if (code == FED_E_NOT_FOUND && !ends_with_gz(name)) {
     char packed[FED__PATH_MAX];

@@ -43,6 +43,10 @@ struct fed__source_part {
 FED_MUST int fed__source_open(const struct fed_context *context, const char *folder,
                               const char *name, struct fed__source *source);
 
+/* The real path of folder/name, a file or a folder; `real` has PATH_MAX bytes. The same refusals.
+ */
+FED_MUST int fed__source_resolve(const char *folder, const char *name, char *real);
+
 /* From now on read only this part, whose CRC-32 is checked at its end; `part` must stay. */
 FED_MUST int fed__source_narrow(struct fed__source *source, const struct fed__source_part *part);
 

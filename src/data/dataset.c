@@ -4,9 +4,12 @@
  */
 #include "data/dataset.h"
 #include "base/raise.h"
+#include "data/augment.h"
 #include "data/csv.h"
 #include "data/dataset_examples.h"
 #include "data/idx.h"
+#include "data/image_examples.h"
+#include "data/jsonl.h"
 #include "data/npy.h"
 #include "data/safetensors_read.h"
 
@@ -24,6 +27,8 @@ static const struct {
     [FED__DATA_NPY] = {"npy", fed__npy_read, NULL},
     [FED__DATA_NPZ] = {"npz", fed__npz_read, NULL},
     [FED__DATA_SAFETENSORS] = {"safetensors", fed__safetensors_read, NULL},
+    [FED__DATA_JSONL] = {"jsonl", NULL, fed__jsonl_open},
+    [FED__DATA_IMAGES] = {"images", NULL, NULL}, /* fed__image_examples_open */
 };
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
@@ -83,7 +88,9 @@ static int open_records(const struct fed__array_place *place,
 static int open_format(const struct fed__array_place *place,
                        const struct fed__dataset_schema *schema, struct fed_examples **examples) {
   if (formats[schema->format].read) return open_arrays(place, schema, examples);
-  return open_records(place, schema, examples);
+  if (formats[schema->format].open) return open_records(place, schema, examples);
+  return fed__image_examples_open(place->context, place->folder, schema, place->memory_max,
+                                  examples);
 }
 
 int fed__dataset_open(const struct fed_context *context, const char *folder,
@@ -96,5 +103,13 @@ int fed__dataset_open(const struct fed_context *context, const char *folder,
   const uint64_t memory_max =
       schema->memory_bytes_max ? schema->memory_bytes_max : FED__DATASET_MEMORY_BYTES;
   const struct fed__array_place place = {context, folder, NULL, NULL, memory_max};
-  return open_format(&place, schema, examples);
+  struct fed_examples *plain = NULL;
+  FED_TRY(open_format(&place, schema, &plain));
+  if (!fed__augment_is_wanted(schema)) {
+    *examples = plain;
+    return FED_OK;
+  }
+  const int code = fed__augment_new(context, schema, plain, examples);
+  if (code != FED_OK) fed_examples_free(plain);
+  return code;
 }
