@@ -9,7 +9,6 @@
 
 static int read_job(const struct fed__yaml *yaml, struct fed__job *job) {
   FED_TRY(fed__settings_read(job->context, fed__job_settings, yaml, job));
-  job->train.options.loss = job->model.loss;
   const int code = fed__job_check(job, yaml);
   if (code != FED_OK) fed__job_clear(job);
   return code;
@@ -27,6 +26,23 @@ int fed__job_parse(const struct fed_context *context, const char *name, struct f
 
 void fed__job_clear(struct fed__job *job) {
   if (job->context) fed__settings_clear(job->context, fed__job_settings, job);
+}
+
+void fed__job_model_options(const struct fed__job *job, struct fed_model_options *options) {
+  *options = (struct fed_model_options){
+      .trainable = (const char *const *)job->model.trainable,
+      .trainable_count = job->model.trainable_count,
+      .frozen = (const char *const *)job->model.frozen,
+      .frozen_count = job->model.frozen_count,
+      .dimensions = job->model.dimensions,
+      .dimension_count = job->model.dimension_count,
+      .statistics = job->model.statistics,
+      .adapted = (const char *const *)job->model.adapted,
+      .adapted_count = job->model.adapted_count,
+      .adapter_rank = job->model.adapter_rank,
+      .adapter_alpha = job->model.adapter_alpha,
+      .adapter_seed = job->seed,
+  };
 }
 
 int fed__job_explain(const struct fed_context *context, const struct fed__job *job, int json,

@@ -23,9 +23,19 @@ struct fed__job {
   uint64_t seed;     /* of every random choice in the run */
 
   struct {
-    char *file;         /* the ONNX file, relative to the job file */
-    enum fed_loss loss; /* softmax_cross_entropy */
-  } model;
+    char *file;       /* the ONNX file, relative to the job file */
+    char **trainable; /* patterns, in place of the file's list or the rule */
+    size_t trainable_count;
+    char **frozen; /* these do not train after all */
+    size_t frozen_count;
+    struct fed_dimension *dimensions;
+    size_t dimension_count;
+    enum fed_statistics statistics;
+    char **adapted; /* nodes that get an adapter */
+    size_t adapted_count;
+    uint32_t adapter_rank;
+    double adapter_alpha;
+  } model; /* the loss is among train.options */
 
   struct {
     char *name; /* of the data set at the agent, as its policy names it; NULL: the job needs none,
@@ -37,7 +47,7 @@ struct fed__job {
 
   struct {
     char *trainer;                    /* "native", or the name of an external one in the policy */
-    struct fed_train_options options; /* optimiser, batch size, schedule … */
+    struct fed_train_options options; /* loss, optimiser, batch size, schedule … */
     uint32_t epochs;                  /* local epochs a round */
     uint64_t steps_max;               /* 0: no limit; a round that only moves bytes: epochs 0 */
   } train;
@@ -93,6 +103,9 @@ struct fed__job {
 FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
                             struct fed_slice yaml, struct fed__job *job);
 void fed__job_clear(struct fed__job *job);
+
+/* How the job's model is to be loaded; borrows from the job. */
+void fed__job_model_options(const struct fed__job *job, struct fed_model_options *options);
 
 /* Every setting with its value here, its default, its unit and its meaning, as a table for people
  * or as a JSON array. `job` NULL: the defaults only. */

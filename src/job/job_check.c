@@ -4,6 +4,11 @@
  * a message names both settings and what to change.
  */
 #include "job/job_check.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+#include <stdio.h>
 
 #define CLIENTS_MAX 1000000
 
@@ -45,6 +50,21 @@ static int check_update(const struct fed__job *job, const struct fed__yaml *yaml
                   "'update.grid_bits' must be 8, 16 or 32, found %u", bits);
 }
 
+/* The engine's own rules, which options go together; external trainers have theirs. */
+static int check_engine(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed_train_options *options = &job->train.options;
+  const struct fed__optimizer *optimizer;
+  const struct fed__loss *loss;
+  char message[1024];
+  if (strcmp(job->train.trainer, "native") != 0) return FED_OK;
+  int code = fed__loss_find(options, &loss);
+  if (code == FED_OK) code = fed__optimizer_find(options, &optimizer);
+  if (code == FED_OK) code = fed__schedule_check(options);
+  if (code == FED_OK) return FED_OK;
+  snprintf(message, sizeof message, "%.1000s", fed_error_last()->message);
+  return RAISE_AT(yaml, "train", FED_E_INPUT, "'train': %s", message);
+}
+
 static int check_train(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed_train_options *options = &job->train.options;
   if (job->train.epochs == 0) return FED_OK;
@@ -63,20 +83,38 @@ static int check_train(const struct fed__job *job, const struct fed__yaml *yaml)
       options->schedule_steps == 0)
     return RAISE_AT(yaml, "train.schedule", FED_E_MISSING,
                     "'train.schedule' needs '%s', the steps that it spans", "train.schedule_steps");
+  return check_engine(job, yaml);
+}
+
+static int check_model(const struct fed__job *job, const struct fed__yaml *yaml) {
+  if (job->model.adapted_count && job->model.trainable_count)
+    return RAISE_AT(yaml, "model.adapters", FED_E_INPUT,
+                    "'model.adapters' freezes all other parameters, so leave out '%s'",
+                    "model.trainable");
+  for (size_t i = 0; i < job->model.dimension_count; i++)
+    for (size_t j = 0; j < i; j++)
+      if (!strcmp(job->model.dimensions[i].name, job->model.dimensions[j].name))
+        return RAISE_AT(yaml, "model.dimensions", FED_E_DUPLICATE, "dimension '%s' is given twice",
+                        job->model.dimensions[i].name);
   return FED_OK;
 }
 
 static int check_target(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__target_schema *target = &job->data.schema.target;
+  const struct fed_train_options *options = &job->train.options;
   if (target->kind == FED__TARGET_CLASS && target->classes < 2)
     return RAISE_AT(yaml, "data.target.classes", FED_E_MISSING,
                     "'data.target.classes' must be at least 2 for class labels, found %u",
                     target->classes);
-  if (target->kind == FED__TARGET_NUMBER && job->model.loss == FED_LOSS_SOFTMAX_CROSS_ENTROPY)
+  const int wants_class = options->loss == FED_LOSS_SOFTMAX_CROSS_ENTROPY;
+  if (wants_class != (target->kind == FED__TARGET_CLASS))
     return RAISE_AT(yaml, "data.target.kind", FED_E_INPUT,
-                    "'%s' number does not fit the loss softmax_cross_entropy, which needs class "
-                    "labels",
-                    "data.target.kind");
+                    "'data.target.kind' %s does not fit 'model.loss', which needs %s",
+                    wants_class ? "number" : "class", wants_class ? "class labels" : "numbers");
+  if (wants_class && options->class_weights && options->class_weight_count != target->classes)
+    return RAISE_AT(yaml, "train.class_weights", FED_E_INPUT,
+                    "'train.class_weights' has %zu entries, but 'data.target.classes' is %u",
+                    options->class_weight_count, target->classes);
   return FED_OK;
 }
 
@@ -194,6 +232,7 @@ static int check_stop(const struct fed__job *job, const struct fed__yaml *yaml) 
 int fed__job_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   FED_TRY(check_rounds(job, yaml));
   FED_TRY(check_update(job, yaml));
+  FED_TRY(check_model(job, yaml));
   FED_TRY(check_train(job, yaml));
   FED_TRY(check_data(job, yaml));
   FED_TRY(check_evaluate(job, yaml));

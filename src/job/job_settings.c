@@ -13,7 +13,17 @@
 #define CLIENTS_MAX 1000000
 
 static const char *const losses[] = {[FED_LOSS_SOFTMAX_CROSS_ENTROPY] = "softmax_cross_entropy",
+                                     [FED_LOSS_SOFT_CROSS_ENTROPY] = "soft_cross_entropy",
+                                     [FED_LOSS_BINARY_CROSS_ENTROPY] = "binary_cross_entropy",
+                                     [FED_LOSS_MEAN_SQUARED_ERROR] = "mean_squared_error",
+                                     [FED_LOSS_HUBER] = "huber",
+                                     [FED_LOSS_OUTPUT] = "output",
                                      NULL};
+static const char *const statistics[] = {[FED_STATISTICS_AS_EXPORTED] = "as_exported",
+                                         [FED_STATISTICS_AVERAGE] = "average",
+                                         [FED_STATISTICS_LOCAL] = "local",
+                                         [FED_STATISTICS_FREEZE] = "freeze",
+                                         NULL};
 static const char *const formats[] = {[FED__DATA_IDX] = "idx",
                                       [FED__DATA_CSV] = "csv",
                                       [FED__DATA_NPY] = "npy",
@@ -32,14 +42,16 @@ static const char *const missing_policies[] = {[FED__MISSING_REFUSE] = "refuse",
                                                [FED__MISSING_VALUE] = "value",
                                                NULL};
 static const char *const optimizers[] = {
-    [FED_OPTIMIZER_SGD] = "sgd", [FED_OPTIMIZER_ADAM] = "adam", NULL};
+    [FED_OPTIMIZER_SGD] = "sgd",         [FED_OPTIMIZER_ADAM] = "adam",
+    [FED_OPTIMIZER_ADAMW] = "adamw",     [FED_OPTIMIZER_ADAGRAD] = "adagrad",
+    [FED_OPTIMIZER_RMSPROP] = "rmsprop", NULL};
 static const char *const schedules[] = {[FED_SCHEDULE_CONSTANT] = "constant",
                                         [FED_SCHEDULE_LINEAR] = "linear",
                                         [FED_SCHEDULE_COSINE] = "cosine",
                                         [FED_SCHEDULE_STEP] = "step",
                                         NULL};
 static const char *const precisions[] = {
-    [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", NULL};
+    [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", [FED_PRECISION_BF16] = "bf16", NULL};
 static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
                                       [FED_KERNELS_REFERENCE] = "reference",
                                       [FED_KERNELS_ONEDNN] = "onednn",
@@ -51,11 +63,51 @@ static const char *const metrics[] = {[FED__METRIC_NONE] = "none",
                                       [FED__METRIC_LOSS] = "loss",
                                       NULL};
 
+static const struct fed__setting dimensions[] = {
+    {"name", FED__SETTING_TEXT, .required = 1, .offset = offsetof(struct fed_dimension, name),
+     .minimum = 1, .meaning = "as in the ONNX file"},
+    {"extent", FED__SETTING_COUNT64, .required = 1,
+     .offset = offsetof(struct fed_dimension, extent), .minimum = 1, .maximum = 1 << 30,
+     .meaning = "how long it is in this job"},
+    {NULL}};
+
+static const struct fed__setting adapters[] = {
+    {"nodes", FED__SETTING_TEXTS, .required = 1, AT(model.adapted),
+     .more_offset = offsetof(struct fed__job, model.adapted_count), .minimum = 1,
+     .meaning =
+         "names of Gemm and MatMul nodes, or of their weights; '*' is any run of characters"},
+    {"rank", FED__SETTING_COUNT, .required = 1, AT(model.adapter_rank), .minimum = 1,
+     .maximum = 65536, .meaning = "of the two factors: the smaller, the less travels"},
+    {"alpha", FED__SETTING_NUMBER, AT(model.adapter_alpha), .initial = "0", .maximum = 1e6,
+     .meaning = "alpha / rank multiplies the adapter; 0: the rank, so that this is 1"},
+    {NULL}};
+
+#define OPTION(field) AT(train.options.field)
 static const struct fed__setting model[] = {
     {"file", FED__SETTING_TEXT, .required = 1, AT(model.file), .minimum = 1,
      .meaning = "the ONNX file, relative to the job file"},
-    {"loss", FED__SETTING_WORD, AT(model.loss), .initial = "softmax_cross_entropy", .words = losses,
-     .meaning = "what training makes small"},
+    {"loss", FED__SETTING_WORD, OPTION(loss), .initial = "softmax_cross_entropy", .words = losses,
+     .meaning = "what training makes small; output: the model computes its loss itself"},
+    {"class_axis", FED__SETTING_COUNT, OPTION(class_axis), .initial = "1", .minimum = 1,
+     .maximum = FED_RANK_MAX - 1,
+     .meaning = "softmax, soft: where in the output the classes are; the batch is 0"},
+    {"trainable", FED__SETTING_TEXTS, AT(model.trainable),
+     .more_offset = offsetof(struct fed__job, model.trainable_count), .minimum = 1,
+     .meaning = "names of the parameters that train, '*' is any run of characters; left out: as "
+                "the file says, else every weight, bias, scale and table"},
+    {"frozen", FED__SETTING_TEXTS, AT(model.frozen),
+     .more_offset = offsetof(struct fed__job, model.frozen_count), .minimum = 1,
+     .meaning = "names of those that do not train after all"},
+    {"dimensions", FED__SETTING_ITEMS, AT(model.dimensions),
+     .more_offset = offsetof(struct fed__job, model.dimension_count),
+     .item_size = sizeof(struct fed_dimension), .inner = dimensions, .minimum = 1, .maximum = 64,
+     .meaning = "extents of the dimensions that the file only names, besides the batch"},
+    {"statistics", FED__SETTING_WORD, AT(model.statistics), .initial = "as_exported",
+     .words = statistics,
+     .meaning = "batch normalisation's running mean and variance; average: they travel as "
+                "parameters do; local: each agent keeps its own; freeze: the file's"},
+    {"adapters", FED__SETTING_SECTION, .inner = adapters,
+     .meaning = "low-rank adapters (LoRA): only they train and travel"},
     {NULL}};
 
 #define INPUT(field) .offset = offsetof(struct fed__input_schema, field)
@@ -149,7 +201,6 @@ static const struct fed__setting data[] = {
      .unit = "examples", .meaning = "an agent with fewer does not take part"},
     {NULL}};
 
-#define OPTION(field) AT(train.options.field)
 static const struct fed__setting train[] = {
     {"trainer", FED__SETTING_NAME, AT(train.trainer), .initial = "native",
      .meaning = "native, or an external one, as the agents' policies call it"},
@@ -164,19 +215,37 @@ static const struct fed__setting train[] = {
     {"learning_rate", FED__SETTING_NUMBER, OPTION(learning_rate), .initial = "0.1", .above = 1,
      .maximum = 1e6, .meaning = "of the agents' steps"},
     {"momentum", FED__SETTING_NUMBER, OPTION(momentum), .initial = "0", .maximum = 1, .below = 1,
-     .meaning = "sgd: buffer = momentum * buffer + gradient; 0: none"},
+     .meaning = "sgd: buffer = momentum * buffer + gradient; rmsprop; 0: none"},
     {"nesterov", FED__SETTING_FLAG, OPTION(nesterov), .initial = "false",
      .meaning = "sgd: look ahead along the momentum"},
     {"weight_decay", FED__SETTING_NUMBER, OPTION(weight_decay), .initial = "0", .maximum = 1e6,
-     .meaning = "times the parameters, added to the gradient"},
+     .meaning = "times the parameters, added to the gradient; adamw: times the learning rate, "
+                "taken off the parameters"},
     {"beta1", FED__SETTING_NUMBER, OPTION(beta1), .initial = "0.9", .maximum = 1, .below = 1,
-     .meaning = "adam: of the mean of gradients"},
+     .meaning = "adam, adamw: of the mean of gradients"},
     {"beta2", FED__SETTING_NUMBER, OPTION(beta2), .initial = "0.999", .maximum = 1, .below = 1,
-     .meaning = "adam: of the mean of their squares"},
+     .meaning = "adam, adamw: of the mean of their squares"},
     {"epsilon", FED__SETTING_NUMBER, OPTION(epsilon), .initial = "1e-8", .above = 1, .maximum = 1,
-     .meaning = "adam: keeps the division finite"},
+     .meaning = "all but sgd: keeps the division finite"},
+    {"rho", FED__SETTING_NUMBER, OPTION(rho), .initial = "0.99", .maximum = 1, .below = 1,
+     .meaning = "rmsprop: of the mean of squared gradients"},
+    {"clip_value", FED__SETTING_NUMBER, OPTION(clip_value), .initial = "0", .maximum = 1e9,
+     .meaning = "clip each element of a batch's gradient to plus or minus this; 0: do not"},
     {"clip_norm", FED__SETTING_NUMBER, OPTION(clip_norm), .initial = "0", .maximum = 1e9,
-     .meaning = "clip each batch's gradient to this L2 norm; 0: do not"},
+     .meaning = "then clip each batch's gradient to this L2 norm; 0: do not"},
+    {"label_smoothing", FED__SETTING_NUMBER, OPTION(label_smoothing), .initial = "0", .maximum = 1,
+     .below = 1, .meaning = "softmax, soft: this much of each target is spread over all classes"},
+    {"class_weights", FED__SETTING_NUMBERS, OPTION(class_weights),
+     .more_offset = offsetof(struct fed__job, train.options.class_weight_count), .maximum = 1e9,
+     .meaning = "what each class counts; binary: what a positive target counts, by the output's "
+                "last dimension; left out: 1"},
+    {"ignored_label", FED__SETTING_INTEGER, OPTION(ignored_label),
+     .more_offset = offsetof(struct fed__job, train.options.has_ignored_label),
+     .meaning = "softmax: a label that does not count, such as -100"},
+    {"huber_delta", FED__SETTING_NUMBER, OPTION(huber_delta), .initial = "1", .above = 1,
+     .maximum = 1e9, .meaning = "huber: from this distance on the loss grows linearly"},
+    {"warmup_steps", FED__SETTING_COUNT64, OPTION(warmup_steps), .initial = "0", .unit = "steps",
+     .meaning = "the learning rate rises linearly over so many before the schedule begins"},
     {"schedule", FED__SETTING_WORD, OPTION(schedule), .initial = "constant", .words = schedules,
      .meaning = "of the learning rate within a round"},
     {"schedule_floor", FED__SETTING_NUMBER, OPTION(schedule_floor), .initial = "0", .maximum = 1,
@@ -189,10 +258,15 @@ static const struct fed__setting train[] = {
     {"schedule_steps", FED__SETTING_COUNT64, OPTION(schedule_steps), .initial = "0",
      .unit = "steps", .meaning = "linear, cosine: how many the schedule spans"},
     {"precision", FED__SETTING_WORD, OPTION(precision), .initial = "f32", .words = precisions,
-     .meaning = "f32, or f64 to check results: plain C, slow"},
+     .meaning = "f32; bf16: products of bfloat16 summed in float32, where the machine can; or f64 "
+                "to check results: plain C, slow"},
     {"kernels", FED__SETTING_WORD, OPTION(kernels), .initial = "auto", .words = kernels,
      .meaning = "auto: the fastest that each machine has; reference: plain C, so that all "
                 "machines agree bit for bit"},
+    {"checkpoint", FED__SETTING_FLAG, OPTION(checkpoint), .initial = "false",
+     .meaning = "compute activations again where that saves memory"},
+    {"memory_max", FED__SETTING_SIZE, OPTION(memory_bytes_max), .initial = "0 B",
+     .meaning = "refuse to train if it takes more; 0: no limit"},
     {NULL}};
 
 static const struct fed__setting rounds[] = {

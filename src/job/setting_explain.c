@@ -277,7 +277,12 @@ static json_t *json_number(const struct line *line) {
   uint32_t narrow;
   uint64_t wide;
   double number;
+  int64_t whole;
   switch (line->setting->type) {
+  case FED__SETTING_INTEGER:
+    memcpy(&flag, (const char *)line->base + line->setting->more_offset, sizeof flag);
+    memcpy(&whole, field, sizeof whole);
+    return flag ? json_integer(whole) : json_null();
   case FED__SETTING_FLAG:
     memcpy(&flag, field, sizeof flag);
     return json_boolean(flag);
@@ -307,6 +312,7 @@ static json_t *json_value(struct walk *walk, const struct line *line) {
   case FED__SETTING_FLAG:
   case FED__SETTING_COUNT:
   case FED__SETTING_COUNT64:
+  case FED__SETTING_INTEGER:
   case FED__SETTING_SIZE:
   case FED__SETTING_NUMBER:
   case FED__SETTING_POWER:

@@ -143,6 +143,18 @@ static int parse_count(const struct fed__setting *setting, const char *text, voi
   return FED_OK;
 }
 
+static int parse_integer(const struct fed__setting *setting, const char *text, void *base) {
+  const char *digits = text + (*text == '-');
+  const int given = 1;
+  if (!*digits || digits[strspn(digits, "0123456789")]) return FED_E_TYPE;
+  errno = 0;
+  const int64_t value = strtoll(text, NULL, 10);
+  if (errno) return FED_E_RANGE;
+  memcpy(field_of(setting, base), &value, sizeof value);
+  memcpy((char *)base + setting->more_offset, &given, sizeof given);
+  return FED_OK;
+}
+
 static int parse_flag(const char *text, void *field) {
   const int value = strcmp(text, "true") == 0;
   if (!value && strcmp(text, "false") != 0) return FED_E_TYPE;
@@ -217,6 +229,8 @@ int fed__setting_parse(const struct fed_context *context, const struct fed__sett
   case FED__SETTING_COUNT:
   case FED__SETTING_COUNT64:
     return parse_count(setting, text, field);
+  case FED__SETTING_INTEGER:
+    return parse_integer(setting, text, base);
   case FED__SETTING_NUMBER:
     return parse_number(setting, text, field);
   case FED__SETTING_POWER:
@@ -281,6 +295,15 @@ static int print_whole(const struct fed__setting *setting, const void *field,
   return fed_buffer_print(out, "%llu", (unsigned long long)wide);
 }
 
+static int print_integer(const struct fed__setting *setting, const void *base,
+                         struct fed_buffer *out) {
+  int64_t value;
+  int given;
+  memcpy(&value, field_in(setting, base), sizeof value);
+  memcpy(&given, (const char *)base + setting->more_offset, sizeof given);
+  return given ? fed_buffer_print(out, "%lld", (long long)value) : FED_OK;
+}
+
 static int print_text(const void *field, struct fed_buffer *out) {
   const char *text;
   memcpy(&text, field, sizeof text);
@@ -302,6 +325,8 @@ int fed__setting_print(const struct fed__setting *setting, const void *base,
   case FED__SETTING_COUNT64:
   case FED__SETTING_SIZE:
     return print_whole(setting, field, out);
+  case FED__SETTING_INTEGER:
+    return print_integer(setting, base, out);
   case FED__SETTING_NUMBER:
   case FED__SETTING_POWER:
   case FED__SETTING_DURATION:
@@ -361,6 +386,8 @@ int fed__setting_expected(const struct fed__setting *setting, struct fed_buffer 
   case FED__SETTING_COUNT:
   case FED__SETTING_COUNT64:
     return expect_range(setting, "a whole number", out);
+  case FED__SETTING_INTEGER:
+    return fed_buffer_print(out, "a whole number, which may be negative");
   case FED__SETTING_NUMBER:
     return expect_range(setting, "a number", out);
   case FED__SETTING_POWER:

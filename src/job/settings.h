@@ -25,6 +25,7 @@ enum fed__setting_type {
   FED__SETTING_WORD,      /* an enum; one of `words` */
   FED__SETTING_COUNT,     /* uint32_t */
   FED__SETTING_COUNT64,   /* uint64_t */
+  FED__SETTING_INTEGER,   /* int64_t, may be negative, and an int at more_offset: is it given? */
   FED__SETTING_NUMBER,    /* double */
   FED__SETTING_POWER,     /* double; a power of two: 0.125 or 2^-3 */
   FED__SETTING_DURATION,  /* double, in seconds; 60, 60 s, 5 min, 500 ms, 2 h */

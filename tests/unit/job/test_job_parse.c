@@ -43,7 +43,7 @@ static void test_defaults(void **state) {
   assert_string_equal(job.name, "tiny");
   assert_string_equal(job.description, "");
   assert_int_equal(job.seed, 1);
-  assert_int_equal(job.model.loss, FED_LOSS_SOFTMAX_CROSS_ENTROPY);
+  assert_int_equal(job.train.options.loss, FED_LOSS_SOFTMAX_CROSS_ENTROPY);
   assert_true(job.data.holdout == 0.1);
   assert_int_equal(job.data.examples_min, 1);
   assert_string_equal(job.train.trainer, "native");
@@ -62,6 +62,77 @@ static void test_defaults(void **state) {
   assert_true(job.evaluate.federated);
   assert_null(job.evaluate.test_folder);
   assert_int_equal(job.stop.metric, FED__METRIC_NONE);
+  fed__job_clear(&job);
+}
+
+/* Every setting of the model and of losses, and what of it the engine is told. */
+static void test_model_settings(void **state) {
+  (void)state;
+  struct fed__job job =
+      parse("version: 1\nname: t\n"
+            "model:\n  file: m\n  loss: binary_cross_entropy\n  class_axis: 2\n"
+            "  frozen: [emb*, a.b]\n  statistics: local\n"
+            "  dimensions: [{name: sequence, extent: 16}, {name: width, extent: 7}]\n"
+            "  adapters: {nodes: ['*attn*'], rank: 4, alpha: 8}\nseed: 77\n"
+            "data: {name: d, format: idx, inputs: {file: x}, target: {kind: number, file: y}}\n"
+            "train: {optimizer: rmsprop, rho: 0.8, momentum: 0.5, clip_value: 3, warmup_steps: 9,\n"
+            "  class_weights: [1, 2.5], precision: bf16, checkpoint: true, memory_max: 64 MiB}\n"
+            "rounds: {count: 1, cohort: 2, minimum: 2}\n");
+  const struct fed_train_options *options = &job.train.options;
+  assert_int_equal(options->loss, FED_LOSS_BINARY_CROSS_ENTROPY);
+  assert_int_equal(options->optimizer, FED_OPTIMIZER_RMSPROP);
+  assert_int_equal(options->precision, FED_PRECISION_BF16);
+  assert_int_equal(options->class_axis, 2);
+  assert_true(options->rho == 0.8 && options->clip_value == 3 && options->warmup_steps == 9);
+  assert_true(options->checkpoint && options->memory_bytes_max == 64 << 20);
+  assert_int_equal(options->class_weight_count, 2);
+  assert_true(options->class_weights[0] == 1 && options->class_weights[1] == 2.5);
+  assert_false(options->has_ignored_label);
+  struct fed_model_options model;
+  fed__job_model_options(&job, &model);
+  assert_int_equal(model.statistics, FED_STATISTICS_LOCAL);
+  assert_int_equal(model.trainable_count, 0);
+  assert_int_equal(model.frozen_count, 2);
+  assert_string_equal(model.frozen[0], "emb*");
+  assert_string_equal(model.frozen[1], "a.b");
+  assert_int_equal(model.dimension_count, 2);
+  assert_string_equal(model.dimensions[1].name, "width");
+  assert_int_equal(model.dimensions[1].extent, 7);
+  assert_int_equal(model.adapted_count, 1);
+  assert_string_equal(model.adapted[0], "*attn*");
+  assert_int_equal(model.adapter_rank, 4);
+  assert_true(model.adapter_alpha == 8);
+  assert_int_equal(model.adapter_seed, 77);
+  fed__job_clear(&job);
+}
+
+static void test_label_settings(void **state) {
+  (void)state;
+  struct fed__job job =
+      parse("version: 1\nname: t\nmodel: {file: m, trainable: ['*']}\n"
+            "data: {name: d, format: idx, inputs: {file: x}, target: {file: y, classes: 2}}\n"
+            "train: {ignored_label: -100, label_smoothing: 0.1, class_weights: [1, 3]}\n"
+            "rounds: {count: 1, cohort: 2, minimum: 2}\n");
+  assert_true(job.train.options.has_ignored_label);
+  assert_int_equal(job.train.options.ignored_label, -100);
+  assert_true(job.train.options.label_smoothing == 0.1);
+  assert_true(job.train.options.huber_delta == 1 && job.train.options.rho == 0.99);
+  assert_int_equal(job.model.trainable_count, 1);
+  struct fed_buffer text;
+  fed_buffer_init(&text, &context, 1 << 20);
+  assert_int_equal(fed__job_explain(&context, &job, 1, &text), FED_OK);
+  json_t *array = json_loadb((char *)text.data, text.size, 0, NULL);
+  size_t index, seen = 0;
+  json_t *entry;
+  json_array_foreach(array, index, entry) {
+    if (strcmp(json_string_value(json_object_get(entry, "key")), "train.ignored_label") != 0)
+      continue;
+    assert_int_equal(json_integer_value(json_object_get(entry, "value")), -100);
+    seen++;
+  }
+  assert_int_equal(seen, 1);
+  json_decref(array);
+  fed_buffer_clear(&text);
   fed__job_clear(&job);
 }
 
@@ -321,10 +392,11 @@ static void test_explain_text(void **state) {
 int main(void) {
   fed_context_init(&context);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything),
-      cmocka_unit_test(test_columns),      cmocka_unit_test(test_no_training),
-      cmocka_unit_test(test_json_is_yaml), cmocka_unit_test(test_defaults_in_range),
-      cmocka_unit_test(test_explain_json), cmocka_unit_test(test_explain_text),
+      cmocka_unit_test(test_model_settings), cmocka_unit_test(test_label_settings),
+      cmocka_unit_test(test_defaults),       cmocka_unit_test(test_everything),
+      cmocka_unit_test(test_columns),        cmocka_unit_test(test_no_training),
+      cmocka_unit_test(test_json_is_yaml),   cmocka_unit_test(test_defaults_in_range),
+      cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_explain_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,10 +107,11 @@ static void test_types(void **state) {
       {GOOD "train: {nesterov: yes}\n", FED_E_TYPE,
        "job.yaml:6:19: 'train.nesterov' must be true or false, found 'yes'"},
       {GOOD "train: {optimizer: adm}\n", FED_E_UNSUPPORTED,
-       "job.yaml:6:20: 'train.optimizer' must be one of sgd, adam, found 'adm'; did you mean "
-       "'adam'?"},
+       "job.yaml:6:20: 'train.optimizer' must be one of sgd, adam, adamw, adagrad, rmsprop, found "
+       "'adm'; did you mean 'adam'?"},
       {GOOD "train: {optimizer: lbfgs}\n", FED_E_UNSUPPORTED,
-       "job.yaml:6:20: 'train.optimizer' must be one of sgd, adam, found 'lbfgs'"},
+       "job.yaml:6:20: 'train.optimizer' must be one of sgd, adam, adamw, adagrad, rmsprop, found "
+       "'lbfgs'"},
       {"version: 1\nname: a/b\n", FED_E_TYPE,
        "job.yaml:2:7: 'name' must be a name of 1 to 64 letters, digits, '-', '_' and '.', found "
        "'a/b'"},
@@ -172,6 +173,65 @@ static void test_ranges(void **state) {
   EXPECT(cases);
 }
 
+/* What goes together in training is the engine's to say; the place is the section's. */
+static void test_training_combinations(void **state) {
+  (void)state;
+#define MODEL(more) "version: 1\nname: x\nmodel: {file: m.onnx, " more "}\n" DATA ROUNDS
+#define NUMBERS                                                                                    \
+  "data: {name: d, format: idx, inputs: {file: a}, target: {kind: number, file: b}}\n" ROUNDS
+  static const struct refusal cases[] = {
+      {GOOD "train: {optimizer: adam, momentum: 0.9}\n", FED_E_INPUT,
+       "job.yaml:6:8: 'train': adam has no momentum; leave it out"},
+      {GOOD "train: {optimizer: rmsprop, momentum: 0.9, nesterov: true}\n", FED_E_INPUT,
+       "job.yaml:6:8: 'train': nesterov needs sgd and a momentum above 0"},
+      {GOOD "train: {schedule: linear, schedule_steps: 5, class_weights: [1, 2]}\n", FED_E_INPUT,
+       "job.yaml:6:61: 'train.class_weights' has 2 entries, but 'data.target.classes' is 3"},
+      {GOOD "train: {class_weights: [0, 0, 0]}\n", FED_E_INPUT,
+       "job.yaml:6:8: 'train': class_weights are all 0"},
+      {GOOD "train: {class_weights: [1, -2, 1]}\n", FED_E_RANGE,
+       "job.yaml:6:28: 'train.class_weights[1]' must be a number from 0 to 1000000000, found "
+       "'-2'"},
+      {GOOD "train: {class_weights: []}\n", FED_E_TYPE,
+       "job.yaml:6:24: 'train.class_weights' must be a list of numbers such as [0.5, 2], found a "
+       "list"},
+      {GOOD "train: {ignored_label: 1.5}\n", FED_E_TYPE,
+       "job.yaml:6:24: 'train.ignored_label' must be a whole number, which may be negative, found "
+       "'1.5'"},
+      {GOOD "train: {ignored_label: -9223372036854775809}\n", FED_E_RANGE,
+       "job.yaml:6:24: 'train.ignored_label' must be a whole number, which may be negative, found "
+       "'-9223372036854775809'"},
+      {MODEL("loss: mse"), FED_E_UNSUPPORTED,
+       "job.yaml:3:29: 'model.loss' must be one of softmax_cross_entropy, soft_cross_entropy, "
+       "binary_cross_entropy, mean_squared_error, huber, output, found 'mse'"},
+      {MODEL("loss: huber"), FED_E_INPUT,
+       "job.yaml:4:57: 'data.target.kind' class does not fit 'model.loss', which needs numbers"},
+      {"version: 1\nname: x\nmodel: {file: m, loss: huber}\n" NUMBERS
+       "train: {label_smoothing: 0.1}\n",
+       FED_E_INPUT,
+       "job.yaml:6:8: 'train': label_smoothing does not go with the loss huber; leave it out"},
+      {"version: 1\nname: x\nmodel: {file: m, loss: output}\n" NUMBERS
+       "train: {ignored_label: 3}\n",
+       FED_E_INPUT,
+       "job.yaml:6:8: 'train': ignored_label does not go with the loss output; leave it out"},
+      {MODEL("adapters: {nodes: ['*'], rank: 4}, trainable: [a]"), FED_E_INPUT,
+       "job.yaml:3:33: 'model.adapters' freezes all other parameters, so leave out "
+       "'model.trainable'"},
+      {MODEL("adapters: {rank: 4}"), FED_E_MISSING,
+       "job.yaml:3:33: 'model.adapters.nodes' is missing: names of Gemm and MatMul nodes, or of "
+       "their weights; '*' is any run of characters"},
+      {MODEL("adapters: {nodes: ['*'], rank: 0}"), FED_E_RANGE,
+       "job.yaml:3:54: 'model.adapters.rank' must be a whole number from 1 to 65536, found '0'"},
+      {MODEL("dimensions: [{name: a, extent: 2}, {name: a, extent: 3}]"), FED_E_DUPLICATE,
+       "job.yaml:3:35: dimension 'a' is given twice"},
+      {MODEL("dimensions: {name: a, extent: 0}"), FED_E_RANGE,
+       "job.yaml:3:53: 'model.dimensions.extent' must be a whole number from 1 to 1073741824, "
+       "found '0'"},
+      {MODEL("trainable: []"), FED_E_TYPE,
+       "job.yaml:3:34: 'model.trainable' must be a list of texts, not empty, found a list"},
+  };
+  EXPECT(cases);
+}
+
 static void test_combinations(void **state) {
   (void)state;
   static const struct refusal cases[] = {
@@ -227,8 +287,8 @@ static void test_data(void **state) {
       {HEAD ROUNDS
        "data: {name: d, format: idx, inputs: {file: a}, target: {file: b, kind: number}}\n",
        FED_E_INPUT,
-       "job.yaml:5:73: 'data.target.kind' number does not fit the loss softmax_cross_entropy, "
-       "which needs class labels"},
+       "job.yaml:5:73: 'data.target.kind' number does not fit 'model.loss', which needs "
+       "class labels"},
       {HEAD ROUNDS "data: {name: d, format: idx, inputs: {file: a}, target: {classes: 2}}\n",
        FED_E_MISSING,
        "job.yaml:5:57: 'data.target.file' is missing: in this format the target has a file of "
@@ -319,9 +379,13 @@ static void test_too_large(void **state) {
 int main(void) {
   fed_context_init(&context);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_keys),      cmocka_unit_test(test_types),
-      cmocka_unit_test(test_ranges),    cmocka_unit_test(test_combinations),
-      cmocka_unit_test(test_data),      cmocka_unit_test(test_yaml),
+      cmocka_unit_test(test_keys),
+      cmocka_unit_test(test_types),
+      cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_combinations),
+      cmocka_unit_test(test_training_combinations),
+      cmocka_unit_test(test_data),
+      cmocka_unit_test(test_yaml),
       cmocka_unit_test(test_too_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
