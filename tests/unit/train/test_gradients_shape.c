@@ -379,38 +379,65 @@ static const struct operand_case cases[] = {
     {"Squeeze, all axes", squeeze_all, {{4, {1, 3, 1, 2}}, {2, {3, 2}}}},
 };
 
-/* The same with some elements of operand a set to one value. */
-static void check_with(const struct operand_case *test, double value, const size_t *places,
-                       size_t count) {
-  struct graph_writer writer;
-  struct fed_model *model;
-  struct fed_trainer *trainer = make_trainer(&writer, test, &model);
+/* A trainer with some elements of operand a set to one value, and a's gradient there. */
+static struct fed_trainer *make_with(const struct operand_case *test, double value,
+                                     const size_t *places, size_t count,
+                                     struct graph_writer *writer, struct fed_model **model) {
+  struct fed_metrics metrics = {0};
+  struct fed_trainer *trainer = make_trainer(writer, test, model);
   double *parameter = fed__trainer_parameter(trainer, 0);
   for (size_t i = 0; i < count; i++) parameter[places[i]] = value;
-  check_parameter(trainer, test, 0, fed_tensor_elements(&fed_model_params(model)->tensors[0]));
+  must(fed__gradient_compute(trainer, &metrics));
+  return trainer;
+}
+
+static void free_all(struct fed_trainer *trainer, struct fed_model *model,
+                     struct graph_writer *writer) {
   fed_trainer_free(trainer);
   fed_model_free(model);
-  writer_clear(&writer);
+  writer_clear(writer);
 }
 
 /* No zero, one, two among four factors: with two, no factor has a gradient. */
 static void test_prod_zeros(void **state) {
   static const struct operand_case test = {
       "ReduceProd, zeros", prod_middle, {{3, {3, 4, 1}}, {1, {1}}}};
+  struct graph_writer writer;
+  struct fed_model *model;
+  struct fed_trainer *trainer = make_with(&test, 0, (const size_t[]){5, 9, 10}, 3, &writer, &model);
   (void)state;
-  check_with(&test, 0, (const size_t[]){5, 9, 10}, 3);
+  check_parameter(trainer, &test, 0, 12);
+  free_all(trainer, model, &writer);
 }
 
-/* Each of two equal extremes has half the gradient, which is also the mean of the two one-sided
- * differences. */
+/* The gradients of the first two elements with one or two extremes there. */
+static void extreme_gradients(const struct operand_case *test, double value, size_t count,
+                              double *found) {
+  struct graph_writer writer;
+  struct fed_model *model;
+  struct fed_trainer *trainer =
+      make_with(test, value, (const size_t[]){0, 1}, count, &writer, &model);
+  memcpy(found, fed__trainer_gradient(trainer, 0), 2 * sizeof *found);
+  free_all(trainer, model, &writer);
+}
+
+/* Each of two equal extremes has half the gradient that one alone has, as PyTorch's amax does. */
+static void check_tie(const struct operand_case *test, double value) {
+  double one[2], both[2];
+  extreme_gradients(test, value, 1, one);
+  extreme_gradients(test, value, 2, both);
+  assert_true(one[0] != 0 && one[1] == 0);
+  assert_true(both[0] == one[0] / 2 && both[1] == one[0] / 2);
+}
+
 static void test_ties(void **state) {
   static const struct operand_case largest = {
       "ReduceMax, ties", max_middle, {{3, {3, 4, 1}}, {1, {1}}}};
   static const struct operand_case smallest = {
       "ReduceMin, ties", min_middle, {{3, {3, 4, 1}}, {1, {1}}}};
   (void)state;
-  check_with(&largest, 9, (const size_t[]){1, 2, 4, 7}, 4);
-  check_with(&smallest, -9, (const size_t[]){1, 2, 4, 7}, 4);
+  check_tie(&largest, 9);
+  check_tie(&smallest, -9);
 }
 
 int main(void) {
