@@ -112,6 +112,7 @@ int fed__conv_instance_new(const struct fed_context *context, const struct fed_c
 /* What each output of an average is divided by. */
 static int fill_counts(struct fed_kernel_instance *instance) {
   const struct fed_window *window = &instance->pool.window;
+  const int padding = instance->pool.divisor == FED_POOL_BY_PIXELS_AND_PADDING;
   const int64_t plane = window->out[0] * window->out[1] * window->out[2];
   instance->counts = fed__zalloc(instance->context, (size_t)plane, sizeof *instance->counts);
   if (!instance->counts) return FED_E_MEMORY;
@@ -121,8 +122,8 @@ static int fill_counts(struct fed_kernel_instance *instance) {
                                      i / window->out[2] % window->out[1], i % window->out[2]};
     int64_t count = 1;
     for (int axis = 0; axis < FED_SPATIAL; axis++) {
-      const int64_t before = instance->pool.counts_padding ? window->pad_before[axis] : 0;
-      const int64_t after = instance->pool.counts_padding ? window->pad_after[axis] : 0;
+      const int64_t before = padding ? window->pad_before[axis] : 0;
+      const int64_t after = padding ? window->pad_after[axis] : 0;
       count *= count_taps(window, axis, at[axis], -before, window->in[axis] + after);
     }
     instance->counts[i] = (int32_t)count;
@@ -136,7 +137,7 @@ int fed__pool_instance_new(const struct fed_context *context, const struct fed_p
   *instance = new_instance(context);
   if (!*instance) return FED_E_MEMORY;
   (*instance)->pool = *shape;
-  if (!shape->averages || fill_counts(*instance) == FED_OK) return FED_OK;
+  if (shape->divisor == FED_POOL_UNDIVIDED || fill_counts(*instance) == FED_OK) return FED_OK;
   fed__kernel_instance_free(*instance);
   *instance = NULL;
   return FED_E_MEMORY;

@@ -12,7 +12,7 @@ struct fed_kernel_instance {
   const struct fed_context *context;
   struct fed_conv conv; /* whichever of the two it was made for */
   struct fed_pool pool;
-  int32_t *counts; /* of a pooling that averages, by output in the plane: what to divide by */
+  int32_t *counts; /* by output in the plane: what to divide by; NULL: nothing */
   void *state;     /* the kernel's own, with the function that frees it; NULL for the reference */
   void (*state_free)(struct fed_kernel_instance *instance);
   size_t bytes; /* of this struct and of everything behind `state` */

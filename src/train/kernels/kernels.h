@@ -43,12 +43,18 @@ struct fed_conv {
   int has_bias;
 };
 
+/* What average_pool divides a window's sum by. */
+enum fed_pool_divisor {
+  FED_POOL_UNDIVIDED, /* nothing; also for max_pool */
+  FED_POOL_BY_PIXELS,
+  FED_POOL_BY_PIXELS_AND_PADDING,
+};
+
 /* Pooling, each channel for itself. */
 struct fed_pool {
   int64_t batch, channels;
   struct fed_window window;
-  int averages;       /* made for average_pool, else for max_pool */
-  int counts_padding; /* an average divides by the pixels of the padding, too */
+  enum fed_pool_divisor divisor;
 };
 
 struct fed_kernel_instance; /* opaque; freed with the table's instance_free */

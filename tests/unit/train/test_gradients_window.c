@@ -123,6 +123,18 @@ static void global_average(struct graph_writer *w) {
 }
 static void global_max(struct graph_writer *w) { writer_node(w, "GlobalMaxPool", "a", "y"); }
 
+static void lp_pool(struct graph_writer *w) {
+  w->opset = 18;
+  writer_ints_attribute(w, "kernel_shape", INTS(2, 3));
+  writer_ints_attribute(w, "pads", INTS(1, 0, 0, 1));
+  writer_node(w, "LpPool", "a", "y");
+}
+static void lp_pool_cubes(struct graph_writer *w) {
+  writer_int_attribute(w, "p", 3);
+  lp_pool(w);
+}
+static void global_lp_pool(struct graph_writer *w) { writer_node(w, "GlobalLpPool", "a", "y"); }
+
 static const struct operand_case cases[] = {
     {"Conv, volume", conv_volume, {{5, {2, 2, 4, 5, 6}}, {5, {3, 2, 2, 2, 3}}, {1, {3}}}},
     {"Conv, volume, frozen weights",
@@ -159,6 +171,9 @@ static const struct operand_case cases[] = {
     {"AveragePool, one dimension", average_signal, {{3, {2, 2, 9}}}},
     {"GlobalAveragePool", global_average, {{4, {2, 3, 4, 5}}}},
     {"GlobalAveragePool, one dimension", global_average, {{3, {2, 3, 19}}}},
+    {"LpPool", lp_pool, {{4, {2, 2, 3, 4}}}},
+    {"LpPool, p = 3", lp_pool_cubes, {{4, {1, 2, 3, 4}}}},
+    {"GlobalLpPool", global_lp_pool, {{3, {2, 3, 4}}}},
     {"GlobalMaxPool", global_max, {{5, {2, 3, 2, 3, 2}}}},
 };
 

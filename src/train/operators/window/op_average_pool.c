@@ -13,8 +13,7 @@ static int read_average_pool(const struct fed__node *node, const struct fed_shap
   FED_TRY(fed__window_read(node, x, NULL, &pool->window));
   pool->batch = x->dims[0];
   pool->channels = x->dims[1];
-  pool->averages = 1;
-  pool->counts_padding = counts_padding != 0;
+  pool->divisor = counts_padding ? FED_POOL_BY_PIXELS_AND_PADDING : FED_POOL_BY_PIXELS;
   return FED_OK;
 }
 

@@ -10,7 +10,8 @@ static int read_max_pool(const struct fed__node *node, const struct fed_shape *x
                          struct fed_pool *pool) {
   int64_t storage_order;
   FED_TRY(fed__attribute_int(node, "storage_order", 0, &storage_order));
-  if (storage_order) return FED_RAISE(FED_E_UNSUPPORTED, "storage_order 1 is not supported");
+  if (storage_order && node->output_count > 1)
+    return FED_RAISE(FED_E_UNSUPPORTED, "indices in storage_order 1 are not supported");
   FED_TRY(fed__window_read(node, x, NULL, &pool->window));
   pool->batch = x->dims[0];
   pool->channels = x->dims[1];

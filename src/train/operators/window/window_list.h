@@ -10,7 +10,9 @@
   X(conv)                                                                                          \
   X(conv_transpose)                                                                                \
   X(global_average_pool)                                                                           \
+  X(global_lp_pool)                                                                                \
   X(global_max_pool)                                                                               \
+  X(lp_pool)                                                                                       \
   X(max_pool)
 
 #endif
