@@ -4,6 +4,7 @@
  */
 #include "agent/agent_state.h"
 #include "agent/external.h"
+#include "agent/local_statistics.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -97,11 +98,33 @@ static void refuse(struct fed__agent *agent, const char *job) {
 
 /* ---- the work ------------------------------------------------------------------------------- */
 
-static int do_work(struct fed__agent *agent, const struct fed__job *job,
+/* With the running statistics that this agent kept, and to be kept again. */
+static int work_with_statistics(struct fed__agent *agent, const char *job,
+                                const struct fed__work_limits *limits,
+                                const struct fed__work_request *request,
+                                struct fed__work_result *result) {
+  struct fed__work_request with = *request;
+  struct fed_buffer kept;
+  fed_buffer_init(&kept, agent->context, SIZE_MAX);
+  int code = fed__local_statistics_read(agent->options->folder, job, &kept);
+  with.statistics = fed_buffer_slice(&kept);
+  if (code == FED_OK)
+    code = fed__worker_do(&agent->worker, limits, &with, fed__agent_stopping, agent, result);
+  if (code == FED_OK && result->statistics.size)
+    code = fed__local_statistics_write(agent->options->folder, job,
+                                       fed_buffer_slice(&result->statistics));
+  fed_buffer_clear(&kept);
+  return code;
+}
+
+/* `name`: the job's in the federation. */
+static int do_work(struct fed__agent *agent, const char *name, const struct fed__job *job,
                    const struct fed__work_request *request, struct fed__work_result *result) {
   const struct fed__policy *policy = &agent->policy;
   const struct fed__work_limits limits = {policy->memory_bytes_max, policy->cpu_s_max,
                                           policy->train_s_max};
+  if (strcmp(job->train.trainer, "native") == 0 && job->model.statistics == FED_STATISTICS_LOCAL)
+    return work_with_statistics(agent, name, &limits, request, result);
   if (strcmp(job->train.trainer, "native") == 0)
     return fed__worker_do(&agent->worker, &limits, request, fed__agent_stopping, agent, result);
   const struct fed__policy_trainer *trainer = find_trainer(policy, job->train.trainer);
@@ -203,7 +226,7 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
                                             .train = training,
                                             .evaluate = task->evaluate || !training};
   fed__work_result_init(&result, agent->context);
-  int code = do_work(agent, job, &request, &result);
+  int code = do_work(agent, task->job, job, &request, &result);
   if (code == FED_OK) {
     if (training && dataset)
       agent->example_counts[dataset - agent->policy.datasets] =

@@ -24,9 +24,22 @@ struct fed__work_session {
 void fed__work_result_init(struct fed__work_result *result, const struct fed_context *context) {
   *result = (struct fed__work_result){0};
   fed_buffer_init(&result->grid, context, SIZE_MAX);
+  fed_buffer_init(&result->statistics, context, SIZE_MAX);
 }
 
-void fed__work_result_clear(struct fed__work_result *result) { fed_buffer_clear(&result->grid); }
+void fed__work_result_clear(struct fed__work_result *result) {
+  fed_buffer_clear(&result->grid);
+  fed_buffer_clear(&result->statistics);
+}
+
+void fed__work_result_set(struct fed__work_result *result, const struct fed__work_result *values) {
+  const struct fed_buffer grid = result->grid, statistics = result->statistics;
+  *result = *values;
+  result->grid = grid;
+  result->statistics = statistics;
+  result->grid.size = 0;
+  result->statistics.size = 0;
+}
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -65,12 +78,14 @@ static int check_enough(const struct fed__work_session *session) {
 
 static int open_parts(struct fed__work_session *session, const struct fed__work_request *request) {
   const struct fed_context *context = session->context;
+  struct fed_model_options model_options;
   FED_TRY(fed_buffer_append(&session->plan, request->plan.data, request->plan.size));
   FED_TRY(fed_buffer_append(&session->graph, request->graph.data, request->graph.size));
   session->data_folder = fed__copy_text(context, request->data_folder);
   if (!session->data_folder) return FED_E_MEMORY;
   FED_TRY(fed__job_parse(context, "job.yaml", request->plan, &session->job));
-  FED_TRY(fed_model_load(context, request->graph, NULL, &session->model));
+  fed__job_model_options(&session->job, &model_options);
+  FED_TRY(fed_model_load(context, request->graph, &model_options, &session->model));
   if (!session->job.data.name) return FED_OK; /* a job that only moves parameters */
   FED_TRY(fed__dataset_open(context, request->data_folder, &session->job.data.schema,
                             &session->examples));
@@ -146,23 +161,49 @@ static int evaluate(struct fed__work_session *session, struct fed__work_result *
                       session->split.held_out_count, &result->evaluate_metrics);
 }
 
+/* The statistics that stay are this agent's own, from its last round. */
+static int begin_with_statistics(struct fed__work_session *session, struct fed_slice kept) {
+  const struct fed_params *wanted = fed_model_local_params(session->model);
+  struct fed_params found = {0};
+  if (!session->trainer || !wanted->count) return FED_OK;
+  if (kept.size && fed_safetensors_decode(kept, session->context, &found) == FED_OK &&
+      fed_params_match(wanted, &found) == FED_OK && fed_params_check_finite(&found) == FED_OK)
+    wanted = &found;
+  fed_error_clear(); /* those of another model are no failure */
+  const int code = fed_trainer_set_local_params(session->trainer, wanted);
+  fed_params_clear(&found);
+  return code;
+}
+
+static int end_with_statistics(struct fed__work_session *session, struct fed__work_result *result) {
+  const struct fed_params *like = fed_model_local_params(session->model);
+  struct fed_params found;
+  if (!session->trainer || !like->count) return FED_OK;
+  FED_TRY(fed_params_copy(&found, session->context, like));
+  int code = fed_trainer_local_params(session->trainer, &found);
+  if (code == FED_OK) code = fed_safetensors_encode(&found, NULL, 0, &result->statistics);
+  fed_params_clear(&found);
+  return code;
+}
+
 static int work_from(struct fed__work_session *session, const struct fed__work_request *request,
                      const struct fed_params *received, struct fed__work_result *result) {
   FED_TRY(fed_params_match(fed_model_params(session->model), received));
   FED_TRY(fed_params_check_finite(received));
   if (session->trainer) FED_TRY(fed_trainer_reset(session->trainer, received));
+  FED_TRY(begin_with_statistics(session, request->statistics));
   if (request->evaluate) FED_TRY(evaluate(session, result));
-  return request->train ? train(session, request, received, result) : FED_OK;
+  if (!request->train) return FED_OK;
+  FED_TRY(train(session, request, received, result));
+  return end_with_statistics(session, result);
 }
 
 int fed__work_do(struct fed__work_session *session, const struct fed__work_request *request,
                  struct fed__work_result *result) {
   const struct fed_context *context = session->context;
   const int64_t started_us = context->clock->monotonic_us(context->clock);
-  const struct fed_buffer grid = result->grid;
   struct fed_params received = {0};
-  *result = (struct fed__work_result){.grid = grid};
-  result->grid.size = 0;
+  fed__work_result_set(result, &(struct fed__work_result){0});
   FED_TRY(open_job(session, request));
   FED_TRY(fed_safetensors_decode(request->parameters, context, &received));
   int code = work_from(session, request, &received, result);

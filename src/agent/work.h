@@ -12,6 +12,9 @@
 
 struct fed__work_request {
   struct fed_slice plan, graph, parameters; /* the bytes of the objects */
+  struct fed_slice statistics; /* running statistics that stay, as this agent left them in an
+                                  earlier round (safetensors); empty or of another model: the
+                                  graph's */
   const char *data_folder;
   const char *client; /* this agent's name in the federation */
   uint64_t round;
@@ -20,7 +23,8 @@ struct fed__work_request {
 };
 
 struct fed__work_result {
-  struct fed_buffer grid; /* the update's elements; empty without training */
+  struct fed_buffer grid;       /* the update's elements; empty without training */
+  struct fed_buffer statistics; /* after training, of a model that leaves some here; else empty */
   uint32_t grid_bits;
   uint64_t element_count, example_count;
   struct fed_metrics train_metrics, evaluate_metrics;
@@ -34,13 +38,15 @@ FED_MUST int fed__work_session_new(const struct fed_context *context,
                                    struct fed__work_session **session);
 void fed__work_session_free(struct fed__work_session *session);
 
-/* `result` is cleared first; its buffer is the caller's to clear. Opens model and data when the
+/* `result` is cleared first; its buffers are the caller's to clear. Opens model and data when the
  * plan, graph or folder are others than before. */
 FED_MUST int fed__work_do(struct fed__work_session *session,
                           const struct fed__work_request *request, struct fed__work_result *result);
 
 void fed__work_result_init(struct fed__work_result *result, const struct fed_context *context);
 void fed__work_result_clear(struct fed__work_result *result);
+/* Everything but the buffers, which are emptied. */
+void fed__work_result_set(struct fed__work_result *result, const struct fed__work_result *values);
 
 /* The client's stages from the received parameters to the trained ones (changed in place). */
 FED_MUST int fed__work_finish(const struct fed__job *job, const struct fed_params *received,

@@ -82,9 +82,11 @@ static int new_job(struct fed__invocation *invocation) {
 
 static int check_plan(const struct fed_context *context, const struct job_files *files,
                       size_t *elements) {
+  struct fed_model_options options;
   struct fed_model *model = NULL;
   struct fed__plan plan;
-  FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), NULL, &model));
+  fed__job_model_options(&files->job, &options);
+  FED_TRY(fed_model_load(context, fed_buffer_slice(&files->graph), &options, &model));
   *elements = fed_params_elements(fed_model_params(model));
   int code = fed__plan_make(&files->job, *elements, &plan);
   if (code == FED_OK) code = fed__plan_check_training(context, &files->job, model);

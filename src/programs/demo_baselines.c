@@ -160,7 +160,9 @@ static int run_threads(struct queue *queue) {
 
 int fed__demo_baselines(struct fed__demo *demo) {
   struct queue queue = {.demo = demo, .next = FED__DEMO_CLIENTS, .code = FED_OK};
-  FED_TRY(fed_model_load(demo->context, fed_buffer_slice(&demo->onnx), NULL, &queue.model));
+  struct fed_model_options options;
+  fed__job_model_options(&demo->job, &options);
+  FED_TRY(fed_model_load(demo->context, fed_buffer_slice(&demo->onnx), &options, &queue.model));
   pthread_mutex_init(&queue.lock, NULL);
   const int code = run_threads(&queue);
   pthread_mutex_destroy(&queue.lock);

@@ -91,6 +91,7 @@ int fed__plan_check_training(const struct fed_context *context, const struct fed
   FED_TRY(check_inputs(job, model));
   options.batch_size = 1;
   options.kernels = FED_KERNELS_REFERENCE;
+  if (options.precision == FED_PRECISION_BF16) options.precision = FED_PRECISION_F32;
   FED_TRY(fed_trainer_new(context, model, &options, &trainer));
   const int code = job->data.name
                        ? try_example(trainer, fed_model_inputs(model), &job->data.schema.target)

@@ -32,10 +32,12 @@ static int check_approval(struct fed__server *server, const struct fed__identity
 /* Everything that can be known to fail is refused now, before any agent hears of it. */
 static int check_submission(struct fed__server *server, const Fed__JobSubmission *submission,
                             struct fed__job *job) {
+  struct fed_model_options options;
   struct fed_model *model = NULL;
   struct fed__plan plan;
   FED_TRY(fed__job_parse(server->context, "job.yaml", fed__wire_slice(submission->plan), job));
-  int code = fed_model_load(server->context, fed__wire_slice(submission->graph), NULL, &model);
+  fed__job_model_options(job, &options);
+  int code = fed_model_load(server->context, fed__wire_slice(submission->graph), &options, &model);
   if (code == FED_OK)
     code = fed__plan_make(job, fed_params_elements(fed_model_params(model)), &plan);
   if (code == FED_OK) code = fed__plan_check_training(server->context, job, model);

@@ -205,6 +205,7 @@ static enum fed__round_end ending_of(const struct fed__job_record *record) {
 
 static int load_objects(struct fed__run *run) {
   struct fed__server *server = run->server;
+  struct fed_model_options options;
   struct fed_buffer plan, graph;
   fed_buffer_init(&plan, server->context, FED__JOB_BYTES_MAX);
   fed_buffer_init(&graph, server->context, FED__SUBMISSION_BYTES_MAX);
@@ -213,8 +214,9 @@ static int load_objects(struct fed__run *run) {
     code = server->store->ops->object_get(server->store, &run->record.graph, &graph);
   if (code == FED_OK)
     code = fed__job_parse(server->context, "job.yaml", fed_buffer_slice(&plan), &run->job);
+  fed__job_model_options(&run->job, &options);
   if (code == FED_OK)
-    code = fed_model_load(server->context, fed_buffer_slice(&graph), NULL, &run->model);
+    code = fed_model_load(server->context, fed_buffer_slice(&graph), &options, &run->model);
   fed_buffer_clear(&plan);
   fed_buffer_clear(&graph);
   return code;
