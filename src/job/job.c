@@ -4,11 +4,13 @@
  * table of settings; this file ties the pieces together.
  */
 #include "job/job.h"
+#include "job/data_section.h"
 #include "job/job_check.h"
 #include "job/settings.h"
 
 static int read_job(const struct fed__yaml *yaml, struct fed__job *job) {
   FED_TRY(fed__settings_read(job->context, fed__job_settings, yaml, job));
+  fed__data_section_settle(job);
   const int code = fed__job_check(job, yaml);
   if (code != FED_OK) fed__job_clear(job);
   return code;

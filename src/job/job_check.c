@@ -4,6 +4,7 @@
  * a message names both settings and what to change.
  */
 #include "job/job_check.h"
+#include "job/data_section.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -99,105 +100,6 @@ static int check_model(const struct fed__job *job, const struct fed__yaml *yaml)
   return FED_OK;
 }
 
-static int check_target(const struct fed__job *job, const struct fed__yaml *yaml) {
-  const struct fed__target_schema *target = &job->data.schema.target;
-  const struct fed_train_options *options = &job->train.options;
-  if (target->kind == FED__TARGET_CLASS && target->classes < 2)
-    return RAISE_AT(yaml, "data.target.classes", FED_E_MISSING,
-                    "'data.target.classes' must be at least 2 for class labels, found %u",
-                    target->classes);
-  const int wants_class = options->loss == FED_LOSS_SOFTMAX_CROSS_ENTROPY;
-  if (wants_class != (target->kind == FED__TARGET_CLASS))
-    return RAISE_AT(yaml, "data.target.kind", FED_E_INPUT,
-                    "'data.target.kind' %s does not fit 'model.loss', which needs %s",
-                    wants_class ? "number" : "class", wants_class ? "class labels" : "numbers");
-  if (wants_class && options->class_weights && options->class_weight_count != target->classes)
-    return RAISE_AT(yaml, "train.class_weights", FED_E_INPUT,
-                    "'train.class_weights' has %zu entries, but 'data.target.classes' is %u",
-                    options->class_weight_count, target->classes);
-  return FED_OK;
-}
-
-static uint32_t slot_count(const struct fed__column_schema *column) {
-  const size_t count = column->category_count;
-  return count ? column->categories[count - 1].slot + 1 : 0;
-}
-
-static int check_column(const struct fed__job *job, const struct fed__yaml *yaml,
-                        const struct fed__column_schema *column) {
-  const uint32_t classes = job->data.schema.target.classes, slots = slot_count(column);
-  if (column->kind == FED__COLUMN_CATEGORY && !slots)
-    return RAISE_AT(yaml, "data.csv.columns", FED_E_MISSING,
-                    "column '%s' is of kind category but has no 'categories'", column->name);
-  if (column->kind == FED__COLUMN_CATEGORY && column->missing == FED__MISSING_MEAN)
-    return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
-                    "column '%s' is a category, which has no mean to stand in for missing fields; "
-                    "use 'missing: value' or list the missing marker as a category",
-                    column->name);
-  if (column->kind == FED__COLUMN_TARGET && slots > classes)
-    return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
-                    "column '%s' has %u categories, but 'data.target.classes' is %u", column->name,
-                    slots, classes);
-  return FED_OK;
-}
-
-static int check_columns(const struct fed__job *job, const struct fed__yaml *yaml) {
-  const struct fed__csv_schema *csv = &job->data.schema.csv;
-  size_t targets = 0;
-  for (size_t i = 0; i < csv->column_count; i++) {
-    const struct fed__column_schema *column = &csv->columns[i];
-    FED_TRY(check_column(job, yaml, column));
-    targets += column->kind == FED__COLUMN_TARGET;
-    for (size_t j = 0; j < i; j++)
-      if (!strcmp(column->name, csv->columns[j].name))
-        return RAISE_AT(yaml, "data.csv.columns", FED_E_DUPLICATE, "column '%s' is given twice",
-                        column->name);
-  }
-  if (targets == 1) return FED_OK;
-  return RAISE_AT(yaml, "data.csv.columns", FED_E_INPUT,
-                  "exactly one of 'data.csv.columns' must be of kind target, found %zu", targets);
-}
-
-static int check_csv(const struct fed__job *job, const struct fed__yaml *yaml) {
-  const struct fed__dataset_schema *schema = &job->data.schema;
-  if (schema->format != FED__DATA_CSV)
-    return schema->csv.column_count
-               ? RAISE_AT(yaml, "data.csv", FED_E_INPUT,
-                          "'%s' belongs to format csv; leave it out or change 'data.format'",
-                          "data.csv")
-               : FED_OK;
-  if (schema->input_count != 1)
-    return RAISE_AT(yaml, "data.inputs", FED_E_INPUT,
-                    "format csv has one input, all columns side by side; found %zu",
-                    schema->input_count);
-  return check_columns(job, yaml);
-}
-
-static int check_arrays(const struct fed__job *job, const struct fed__yaml *yaml) {
-  const struct fed__dataset_schema *schema = &job->data.schema;
-  const int named = schema->format == FED__DATA_NPZ || schema->format == FED__DATA_SAFETENSORS;
-  for (size_t i = 0; i < schema->input_count && named; i++)
-    if (!schema->inputs[i].array)
-      return RAISE_AT(yaml, "data.inputs", FED_E_MISSING,
-                      "'data.inputs[%zu].array' is missing: the array's name in the file", i);
-  if (named && !schema->target.array)
-    return RAISE_AT(yaml, "data.target", FED_E_MISSING,
-                    "'%s' is missing: the array's name in the file", "data.target.array");
-  const int separate = schema->format == FED__DATA_IDX || schema->format == FED__DATA_NPY;
-  if (separate && !schema->target.file)
-    return RAISE_AT(yaml, "data.target", FED_E_MISSING,
-                    "'%s' is missing: in this format the target has a file of its own",
-                    "data.target.file");
-  return FED_OK;
-}
-
-static int check_data(const struct fed__job *job, const struct fed__yaml *yaml) {
-  if (!has_data(job)) return FED_OK;
-  FED_TRY(check_target(job, yaml));
-  FED_TRY(check_csv(job, yaml));
-  return check_arrays(job, yaml);
-}
-
 static int check_evaluate(const struct fed__job *job, const struct fed__yaml *yaml) {
   if ((evaluates_federated(job) || evaluates_test(job)) && !has_data(job))
     return RAISE_AT(yaml, "evaluate", FED_E_MISSING,
@@ -234,7 +136,7 @@ int fed__job_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   FED_TRY(check_update(job, yaml));
   FED_TRY(check_model(job, yaml));
   FED_TRY(check_train(job, yaml));
-  FED_TRY(check_data(job, yaml));
+  FED_TRY(fed__data_section_check(job, yaml));
   FED_TRY(check_evaluate(job, yaml));
   return check_stop(job, yaml);
 }

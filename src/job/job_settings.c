@@ -3,6 +3,7 @@
  * job_settings.c: every setting of a job file. The order is that of the manual; a key's place in
  * the file is its place here. Meanings are written for people: they are the manual.
  */
+#include "job/data_section.h"
 #include "job/job.h"
 #include "job/settings.h"
 
@@ -24,23 +25,6 @@ static const char *const statistics[] = {[FED_STATISTICS_AS_EXPORTED] = "as_expo
                                          [FED_STATISTICS_LOCAL] = "local",
                                          [FED_STATISTICS_FREEZE] = "freeze",
                                          NULL};
-static const char *const formats[] = {[FED__DATA_IDX] = "idx",
-                                      [FED__DATA_CSV] = "csv",
-                                      [FED__DATA_NPY] = "npy",
-                                      [FED__DATA_NPZ] = "npz",
-                                      [FED__DATA_SAFETENSORS] = "safetensors",
-                                      NULL};
-static const char *const target_kinds[] = {
-    [FED__TARGET_CLASS] = "class", [FED__TARGET_NUMBER] = "number", NULL};
-static const char *const column_kinds[] = {[FED__COLUMN_IGNORE] = "ignore",
-                                           [FED__COLUMN_NUMBER] = "number",
-                                           [FED__COLUMN_CATEGORY] = "category",
-                                           [FED__COLUMN_TARGET] = "target",
-                                           NULL};
-static const char *const missing_policies[] = {[FED__MISSING_REFUSE] = "refuse",
-                                               [FED__MISSING_MEAN] = "mean",
-                                               [FED__MISSING_VALUE] = "value",
-                                               NULL};
 static const char *const optimizers[] = {
     [FED_OPTIMIZER_SGD] = "sgd",         [FED_OPTIMIZER_ADAM] = "adam",
     [FED_OPTIMIZER_ADAMW] = "adamw",     [FED_OPTIMIZER_ADAGRAD] = "adagrad",
@@ -108,97 +92,6 @@ static const struct fed__setting model[] = {
                 "parameters do; local: each agent keeps its own; freeze: the file's"},
     {"adapters", FED__SETTING_SECTION, .inner = adapters,
      .meaning = "low-rank adapters (LoRA): only they train and travel"},
-    {NULL}};
-
-#define INPUT(field) .offset = offsetof(struct fed__input_schema, field)
-static const struct fed__setting inputs[] = {
-    {"file", FED__SETTING_TEXT, .required = 1, INPUT(file), .minimum = 1,
-     .meaning = "its file below the data folder"},
-    {"array", FED__SETTING_TEXT, INPUT(array), .minimum = 1,
-     .meaning = "npz, safetensors: the array's name in the file"},
-    {"name", FED__SETTING_TEXT, INPUT(name), .minimum = 1,
-     .meaning = "the model's input that it feeds; left out: in the model's order"},
-    {"shape", FED__SETTING_SHAPE, INPUT(shape), .maximum = FED_RANK_MAX,
-     .meaning = "the shape of one example; left out: as in the file"},
-    {"scale", FED__SETTING_NUMBER, INPUT(scale), .initial = "0", .minimum = -INFINITY,
-     .meaning = "not csv: values are multiplied by it; 0: 1/255 for bytes, else 1"},
-    {"offset", FED__SETTING_NUMBER, INPUT(offset), .initial = "0", .minimum = -INFINITY,
-     .meaning = "not csv: then this is added"},
-    {NULL}};
-
-static const struct fed__setting target[] = {
-    {"kind", FED__SETTING_WORD, AT(data.schema.target.kind), .initial = "class",
-     .words = target_kinds, .meaning = "a class label, or numbers"},
-    {"classes", FED__SETTING_COUNT, AT(data.schema.target.classes), .initial = "0",
-     .maximum = 1000000, .unit = "classes", .meaning = "labels are 0 up to one less"},
-    {"file", FED__SETTING_TEXT, AT(data.schema.target.file), .minimum = 1,
-     .meaning = "its file below the data folder; left out: the first input's"},
-    {"array", FED__SETTING_TEXT, AT(data.schema.target.array), .minimum = 1,
-     .meaning = "npz, safetensors: the array's name in the file"},
-    {"shape", FED__SETTING_SHAPE, AT(data.schema.target.shape), .maximum = FED_RANK_MAX,
-     .meaning = "numbers: the shape of one example's; left out: one number"},
-    {NULL}};
-
-#define COLUMN(field) .offset = offsetof(struct fed__column_schema, field)
-static const struct fed__setting columns[] = {
-    {"name", FED__SETTING_TEXT, .required = 1, COLUMN(name), .minimum = 1,
-     .meaning = "as in the header"},
-    {"kind", FED__SETTING_WORD, .required = 1, COLUMN(kind), .words = column_kinds,
-     .meaning = "what the column is to the model; a category becomes one input value a slot"},
-    {"categories", FED__SETTING_CATEGORIES, COLUMN(categories),
-     .more_offset = offsetof(struct fed__column_schema, category_count),
-     .meaning = "category, target: the texts that may occur, in the order of their slots or "
-                "classes; texts in a list of their own share one: [no, [yes, maybe]]"},
-    {"other", FED__SETTING_FLAG, COLUMN(has_other), .initial = "false",
-     .meaning = "category: any other text goes to a slot of its own, the last; else it is "
-                "refused"},
-    {"range", FED__SETTING_SPAN, COLUMN(min),
-     .more_offset = offsetof(struct fed__column_schema, has_range),
-     .meaning = "number: values outside of [smallest, largest] are refused"},
-    {"mean", FED__SETTING_NUMBER, COLUMN(mean), .initial = "0", .minimum = -INFINITY,
-     .meaning = "number: with std, (value - mean) / std is what the model sees; the same at "
-                "every site, so never computed from data"},
-    {"std", FED__SETTING_NUMBER, COLUMN(std), .initial = "0",
-     .meaning = "number: the standard deviation; 0: values as they are"},
-    {"missing", FED__SETTING_WORD, COLUMN(missing), .initial = "refuse", .words = missing_policies,
-     .meaning = "what stands in for a missing field"},
-    {"missing_value", FED__SETTING_NUMBER, COLUMN(missing_value), .initial = "0",
-     .minimum = -INFINITY, .meaning = "with missing: value; the number, or a category's slot"},
-    {NULL}};
-_Static_assert(offsetof(struct fed__column_schema, max) ==
-                   offsetof(struct fed__column_schema, min) + sizeof(double),
-               "a span is two doubles in a row");
-
-static const struct fed__setting csv[] = {
-    {"delimiter", FED__SETTING_CHARACTER, AT(data.schema.csv.delimiter), .initial = ",",
-     .meaning = "between two fields"},
-    {"header", FED__SETTING_FLAG, AT(data.schema.csv.has_header), .initial = "true",
-     .meaning = "does the file begin with the columns' names? If so other columns are passed "
-                "over; if not the columns here are all columns, in order"},
-    {"missing_markers", FED__SETTING_TEXTS, AT(data.schema.csv.missing_markers),
-     .more_offset = offsetof(struct fed__job, data.schema.csv.missing_marker_count),
-     .meaning = "fields that count as missing, such as [\"?\", \"\", NA]"},
-    {"columns", FED__SETTING_ITEMS, AT(data.schema.csv.columns),
-     .more_offset = offsetof(struct fed__job, data.schema.csv.column_count),
-     .item_size = sizeof(struct fed__column_schema), .inner = columns, .minimum = 1,
-     .maximum = 4096, .meaning = "the columns, in the order of the model's input values"},
-    {NULL}};
-
-static const struct fed__setting data[] = {
-    {"name", FED__SETTING_NAME, .required = 1, AT(data.name),
-     .meaning = "of the data set, as the agents' policies call it"},
-    {"format", FED__SETTING_WORD, .required = 1, AT(data.schema.format), .words = formats,
-     .meaning = "of the files; idx and csv may be packed (.gz)"},
-    {"inputs", FED__SETTING_ITEMS, .required = 1, AT(data.schema.inputs),
-     .more_offset = offsetof(struct fed__job, data.schema.input_count),
-     .item_size = sizeof(struct fed__input_schema), .inner = inputs, .minimum = 1,
-     .maximum = FED_INPUTS_MAX, .meaning = "the model's inputs; one map if there is one"},
-    {"target", FED__SETTING_SECTION, .inner = target, .meaning = "what the model learns to say"},
-    {"csv", FED__SETTING_SECTION, .inner = csv, .meaning = "how csv files are to be read"},
-    {"holdout", FED__SETTING_NUMBER, AT(data.holdout), .initial = "0.1", .maximum = 1, .below = 1,
-     .meaning = "the part of each agent's examples that is kept for evaluation"},
-    {"examples_min", FED__SETTING_COUNT64, AT(data.examples_min), .initial = "1", .minimum = 1,
-     .unit = "examples", .meaning = "an agent with fewer does not take part"},
     {NULL}};
 
 static const struct fed__setting train[] = {
@@ -355,7 +248,7 @@ const struct fed__setting fed__job_settings[] = {
     {"seed", FED__SETTING_COUNT64, AT(seed), .initial = "1",
      .meaning = "of every random choice: the same seed, the same run"},
     {"model", FED__SETTING_SECTION, .required = 1, .inner = model, .meaning = "what is trained"},
-    {"data", FED__SETTING_SECTION, .inner = data,
+    {"data", FED__SETTING_SECTION, .inner = fed__data_settings,
      .meaning = "what it is trained on; may be left out if nothing trains or evaluates"},
     {"train", FED__SETTING_SECTION, .inner = train, .meaning = "how an agent trains in a round"},
     {"rounds", FED__SETTING_SECTION, .required = 1, .inner = rounds,
