@@ -55,7 +55,7 @@ static inline struct fed__exp_parts fed__exp_split(float x) {
 static inline float fed__exp_f32(float x) {
   const float limited = x < -104 ? -104 : x > 89 ? 89 : x;
   const struct fed__exp_parts parts = fed__exp_split(limited);
-  const int32_t half = parts.n / 2;
+  const int32_t half = parts.n >> 1;
   return (1 + parts.rest) * fed__power_of_two(half) * fed__power_of_two(parts.n - half);
 }
 
