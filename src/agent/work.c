@@ -5,9 +5,8 @@
 #include "agent/work.h"
 #include "base/memory.h"
 #include "base/raise.h"
-#include "base/rng.h"
-#include "data/split.h"
 #include "fed/safetensors.h"
+#include "job/job_examples.h"
 #include "round/plan.h"
 
 struct fed__work_session {
@@ -16,9 +15,8 @@ struct fed__work_session {
   char *data_folder;
   struct fed__job job;
   struct fed_model *model;
-  struct fed_examples *examples;
+  struct fed__job_examples data;
   struct fed_trainer *trainer;
-  struct fed__split split;
 };
 
 void fed__work_result_init(struct fed__work_result *result, const struct fed_context *context) {
@@ -45,35 +43,15 @@ void fed__work_result_set(struct fed__work_result *result, const struct fed__wor
 
 static void close_job(struct fed__work_session *session) {
   fed_trainer_free(session->trainer);
-  fed_examples_free(session->examples);
+  fed__job_examples_close(&session->data);
   fed_model_free(session->model);
   fed__job_clear(&session->job);
-  fed__split_clear(&session->split);
   fed__free(session->context, session->data_folder);
   fed_buffer_clear(&session->plan);
   fed_buffer_clear(&session->graph);
   session->trainer = NULL;
-  session->examples = NULL;
   session->model = NULL;
   session->data_folder = NULL;
-}
-
-static int split_rows(struct fed__work_session *session, const char *client) {
-  const size_t count = session->examples->count;
-  struct fed_rng rng;
-  fed__rng_init(&rng, session->job.seed, "holdout", fed__name_number(client), 0);
-  return fed__split_holdout(session->context, count, session->job.data.holdout, fed__rng_next(&rng),
-                            &session->split);
-}
-
-static int check_enough(const struct fed__work_session *session) {
-  if (session->split.train_count == 0)
-    return FED_RAISE(FED_E_EMPTY, "no examples are left for training after holding out %g of %zu",
-                     session->job.data.holdout, session->examples->count);
-  if (session->examples->count < session->job.data.examples_min)
-    return FED_RAISE(FED_E_EMPTY, "this site has %zu examples, the job wants at least %llu",
-                     session->examples->count, (unsigned long long)session->job.data.examples_min);
-  return FED_OK;
 }
 
 static int open_parts(struct fed__work_session *session, const struct fed__work_request *request) {
@@ -87,10 +65,8 @@ static int open_parts(struct fed__work_session *session, const struct fed__work_
   fed__job_model_options(&session->job, &model_options);
   FED_TRY(fed_model_load(context, request->graph, &model_options, &session->model));
   if (!session->job.data.name) return FED_OK; /* a job that only moves parameters */
-  FED_TRY(fed__dataset_open(context, request->data_folder, &session->job.data.schema,
-                            &session->examples));
-  FED_TRY(split_rows(session, request->client));
-  FED_TRY(check_enough(session));
+  FED_TRY(
+      fed__job_examples_open(&session->job, request->data_folder, request->client, &session->data));
   return fed_trainer_new(context, session->model, &session->job.train.options, &session->trainer);
 }
 
@@ -137,16 +113,18 @@ int fed__work_finish(const struct fed__job *job, const struct fed_params *receiv
 static int train(struct fed__work_session *session, const struct fed__work_request *request,
                  const struct fed_params *received, struct fed__work_result *result) {
   const struct fed__job *job = &session->job;
-  const struct fed_epochs epochs = {.rows = session->split.train,
-                                    .row_count = session->split.train_count,
+  const struct fed_epochs epochs = {.rows = session->data.split.train,
+                                    .row_count = session->data.split.train_count,
+                                    .row_weights = session->data.row_weights,
                                     .epochs = job->train.epochs,
                                     .steps_max = job->train.steps_max,
                                     .seed =
                                         fed__plan_train_seed(job, request->round, request->client)};
   struct fed_params trained = {0};
-  result->example_count = session->examples ? session->split.train_count : 1;
-  if (job->train.epochs && session->examples)
-    FED_TRY(fed_train_epochs(session->trainer, session->examples, &epochs, &result->train_metrics));
+  result->example_count = session->data.examples ? session->data.split.train_count : 1;
+  if (job->train.epochs && session->data.examples)
+    FED_TRY(fed_train_epochs(session->trainer, session->data.examples, &epochs,
+                             &result->train_metrics));
   FED_TRY(fed_params_copy(&trained, session->context, received));
   int code = session->trainer ? fed_trainer_params(session->trainer, &trained) : FED_OK;
   if (code == FED_OK) code = fed_params_check_finite(&trained);
@@ -156,9 +134,9 @@ static int train(struct fed__work_session *session, const struct fed__work_reque
 }
 
 static int evaluate(struct fed__work_session *session, struct fed__work_result *result) {
-  if (!session->split.held_out_count) return FED_OK;
-  return fed_evaluate(session->trainer, session->examples, session->split.held_out,
-                      session->split.held_out_count, &result->evaluate_metrics);
+  if (!session->data.split.held_out_count) return FED_OK;
+  return fed_evaluate(session->trainer, session->data.examples, session->data.split.held_out,
+                      session->data.split.held_out_count, &result->evaluate_metrics);
 }
 
 /* The statistics that stay are this agent's own, from its last round. */

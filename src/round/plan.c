@@ -38,10 +38,14 @@ static struct fed_shape declared_shape(const struct fed__dataset_schema *schema,
 }
 
 static int check_input(const struct fed__dataset_schema *schema, size_t index,
-                       const struct fed_shape *wanted) {
-  const struct fed_shape declared = declared_shape(schema, index);
+                       const struct fed_tensor *input) {
+  const struct fed_shape declared = declared_shape(schema, index), *wanted = &input->shape;
+  const int gives_numbers = schema->inputs[index].kind == FED__INPUT_NUMBERS;
   size_t wanted_elements, declared_elements;
   char want[128], got[128];
+  if (gives_numbers != (input->dtype == FED_F32))
+    return FED_RAISE(FED_E_TYPE, "input %zu: the model takes %s, the job's data has %s", index,
+                     gives_numbers ? "indices" : "numbers", gives_numbers ? "numbers" : "indices");
   if (declared.rank == 0) return FED_OK;
   FED_TRY(fed_shape_elements(wanted, &wanted_elements));
   FED_TRY(fed_shape_elements(&declared, &declared_elements));
@@ -60,12 +64,11 @@ static int check_inputs(const struct fed__job *job, const struct fed_model *mode
   if (schema->input_count != spec->input_count)
     return FED_RAISE(FED_E_SHAPE, "the model takes %zu inputs, the job's data has %zu",
                      spec->input_count, schema->input_count);
-  for (size_t i = 0; i < spec->input_count; i++)
-    FED_TRY(check_input(schema, i, &spec->inputs[i].shape));
+  for (size_t i = 0; i < spec->input_count; i++) FED_TRY(check_input(schema, i, &spec->inputs[i]));
   return FED_OK;
 }
 
-/* Zeros as inputs, the highest class as label. */
+/* Zeros as inputs, the highest class as label everywhere. */
 static int try_example(struct fed_trainer *trainer, const struct fed_example_spec *spec,
                        const struct fed__target_schema *target) {
   struct fed_batch *batch = fed_trainer_batch(trainer);
@@ -73,8 +76,15 @@ static int try_example(struct fed_trainer *trainer, const struct fed_example_spe
   batch->count = 1;
   for (size_t i = 0; i < spec->input_count; i++)
     memset(batch->inputs[i].data, 0, fed_tensor_bytes(&spec->inputs[i]));
-  if (target->kind != FED__TARGET_CLASS || batch->target.shape.rank != 1) return FED_OK;
-  *(int64_t *)batch->target.data = (int64_t)target->classes - 1;
+  if (target->probabilities && batch->target.shape.rank == 2 &&
+      batch->target.shape.dims[1] != (int64_t)target->classes)
+    return FED_RAISE(FED_E_SHAPE,
+                     "data.target.classes is %u, but the model's output tells %lld classes apart",
+                     target->classes, (long long)batch->target.shape.dims[1]);
+  if (target->kind == FED__TARGET_NUMBER || batch->target.dtype != FED_I64) return FED_OK;
+  int64_t *labels = batch->target.data;
+  for (size_t i = fed_tensor_elements(&batch->target); i-- > 0;)
+    labels[i] = (int64_t)target->classes - 1;
   const int code = fed_evaluate_step(trainer, &metrics);
   if (code == FED_E_RANGE)
     return FED_RAISE(FED_E_RANGE,
