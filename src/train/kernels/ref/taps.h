@@ -18,9 +18,11 @@ struct tap {
   int64_t index; /* in the kernel */
 };
 
-/* A row of outputs and where output 0 of it would be in the input's plane. */
+/* A row of outputs that a tap joins with inputs: where output 0 of it is, and where the input that
+ * belongs to output 0 would be. */
 struct tap_row {
   int64_t out, in;
+  int64_t deep, high; /* the row's other coordinates */
 };
 
 static inline struct axis_tap find_axis_tap(const struct fed_window *window, int axis,
@@ -44,21 +46,39 @@ static inline struct tap find_tap(const struct fed_window *window, int64_t index
                       index};
 }
 
-/* The number of rows of a tap, and one of them. */
-static inline int64_t tap_rows(const struct tap *tap) {
-  if (tap->axes[2].from >= tap->axes[2].to) return 0;
-  return (tap->axes[0].to - tap->axes[0].from) * (tap->axes[1].to - tap->axes[1].from);
+static inline void place_row(const struct fed_window *window, const struct tap *tap,
+                             struct tap_row *row) {
+  const struct axis_tap *deep = &tap->axes[0], *high = &tap->axes[1];
+  const int64_t slice = deep->offset + row->deep * deep->stride;
+  const int64_t line = high->offset + row->high * high->stride;
+  row->out = (row->deep * window->out[1] + row->high) * window->out[2];
+  row->in = (slice * window->in[1] + line) * window->in[2] + tap->axes[2].offset;
 }
 
-static inline struct tap_row find_row(const struct fed_window *window, const struct tap *tap,
-                                      int64_t row) {
-  const struct axis_tap *deep = &tap->axes[0], *high = &tap->axes[1];
-  const int64_t d = deep->from + row / (high->to - high->from);
-  const int64_t h = high->from + row % (high->to - high->from);
-  const int64_t slice = deep->offset + d * deep->stride, line = high->offset + h * high->stride;
-  return (struct tap_row){(d * window->out[1] + h) * window->out[2],
-                          (slice * window->in[1] + line) * window->in[2] + tap->axes[2].offset};
+static inline struct tap_row first_row(const struct fed_window *window, const struct tap *tap) {
+  struct tap_row row = {.deep = tap->axes[0].from, .high = tap->axes[1].from};
+  if (tap->axes[1].from == tap->axes[1].to || tap->axes[2].from == tap->axes[2].to)
+    row.deep = tap->axes[0].to;
+  place_row(window, tap, &row);
+  return row;
 }
+
+static inline int has_row(const struct tap *tap, const struct tap_row *row) {
+  return row->deep < tap->axes[0].to;
+}
+
+static inline void next_row(const struct fed_window *window, const struct tap *tap,
+                            struct tap_row *row) {
+  row->out += window->out[2];
+  row->in += tap->axes[1].stride * window->in[2];
+  if (++row->high < tap->axes[1].to) return;
+  row->high = tap->axes[1].from;
+  row->deep++;
+  place_row(window, tap, row);
+}
+
+#define FOR_EACH_ROW(row, window, tap)                                                             \
+  for (struct tap_row row = first_row(window, tap); has_row(tap, &row); next_row(window, tap, &row))
 
 static inline int64_t volume(const int64_t extents[FED_SPATIAL]) {
   return extents[0] * extents[1] * extents[2];

@@ -8,6 +8,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
+#include "train/kernels/wide.h"
 #include "train/operator.h"
 
 #include <math.h>
@@ -194,7 +195,7 @@ static void TYPED(apply)(const struct batch_norm *norm, const struct TYPED(stati
       }
 }
 
-static void TYPED(batch_norm_forward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(batch_norm_forward)(const struct fed__operation *operation) {
   const struct batch_norm *norm = operation->state;
   const struct fed__operand *inputs = operation->inputs;
   const struct TYPED(statistics) used = TYPED(statistics_of)(operation);
@@ -252,7 +253,7 @@ static void TYPED(give_gradients)(const struct fed__operation *operation,
   }
 }
 
-static void TYPED(batch_norm_backward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(batch_norm_backward)(const struct fed__operation *operation) {
   const struct batch_norm *norm = operation->state;
   const struct fed__operand *inputs = operation->inputs;
   const struct TYPED(statistics) used = TYPED(statistics_of)(operation);

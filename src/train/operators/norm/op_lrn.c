@@ -6,6 +6,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
+#include "train/kernels/wide.h"
 #include "train/operator.h"
 
 #include <math.h>
@@ -91,7 +92,7 @@ static void TYPED(sum_window)(const struct lrn *lrn, int64_t before, int64_t aft
         TYPED(add_product)(a + other * plane, b + other * plane, plane, sums + c * plane);
 }
 
-static void TYPED(lrn_forward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(lrn_forward)(const struct fed__operation *operation) {
   const struct lrn *lrn = operation->state;
   const int64_t image = lrn->channels * lrn->plane;
   const REAL *x = operation->inputs[0].data;
@@ -107,7 +108,7 @@ static void TYPED(lrn_forward)(const struct fed__operation *operation) {
 
 /* dx = dy d^-beta - 2 alpha beta x * the sum of dy x d^(-beta - 1) over the channels in whose
  * window x is; d is overwritten on the way, since it is not read again. */
-static void TYPED(lrn_backward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(lrn_backward)(const struct fed__operation *operation) {
   const struct lrn *lrn = operation->state;
   const int64_t image = lrn->channels * lrn->plane;
   const REAL *x = operation->inputs[0].data, *dy = operation->outputs[0].gradient;

@@ -7,6 +7,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
+#include "train/kernels/wide.h"
 #include "train/operator.h"
 
 #include <math.h>
@@ -241,7 +242,7 @@ static void TYPED(give_moments)(const struct fed__operation *operation, const RE
   }
 }
 
-static void TYPED(row_norm_forward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(row_norm_forward)(const struct fed__operation *operation) {
   const struct row_norm *norm = operation->state;
   const int64_t size = norm->spans * norm->span;
   const REAL *x = operation->inputs[0].data, *scale = operation->inputs[1].data;
@@ -325,7 +326,7 @@ static void *TYPED(cleared)(const struct fed__operand *operand) {
   return operand->gradient;
 }
 
-static void TYPED(row_norm_backward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(row_norm_backward)(const struct fed__operation *operation) {
   const struct row_norm *norm = operation->state;
   const struct fed__operand *inputs = operation->inputs;
   const int64_t size = norm->spans * norm->span;

@@ -4,6 +4,7 @@
  * along the row if the axis is the last one, else across up to COLUMNS rows that lie side by side.
  */
 #ifndef REAL
+#include "train/kernels/wide.h"
 #include "train/operators/elementwise/broadcast.h"
 #include "train/operators/elementwise/transcendental.h"
 #include "train/operators/norm/axis.h"
@@ -134,7 +135,7 @@ static struct TYPED(columns) TYPED(columns_from)(const struct fed__axis *axis, i
 }
 
 #define SOFTMAX_LOOPS(name)                                                                        \
-  static void TYPED(name##_forward)(const struct fed__operation *operation) {                      \
+  FED__WIDE static void TYPED(name##_forward)(const struct fed__operation *operation) {            \
     const struct fed__axis *axis = operation->state;                                               \
     const REAL *x = operation->inputs[0].data;                                                     \
     REAL *y = operation->outputs[0].data;                                                          \
@@ -148,7 +149,7 @@ static struct TYPED(columns) TYPED(columns_from)(const struct fed__axis *axis, i
       }                                                                                            \
     }                                                                                              \
   }                                                                                                \
-  static void TYPED(name##_backward)(const struct fed__operation *operation) {                     \
+  FED__WIDE static void TYPED(name##_backward)(const struct fed__operation *operation) {           \
     const struct fed__axis *axis = operation->state;                                               \
     const REAL *y = operation->outputs[0].data, *dy = operation->outputs[0].gradient;              \
     REAL *dx = operation->inputs[0].gradient;                                                      \

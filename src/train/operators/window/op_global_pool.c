@@ -5,6 +5,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
+#include "train/kernels/wide.h"
 #include "train/operator.h"
 
 struct planes {
@@ -62,7 +63,7 @@ GLOBAL_ROW(global_max_pool, "GlobalMaxPool", prepare_global_max)
 #else
 #include "train/operators/norm/sums.inc"
 
-static void TYPED(global_average_pool_forward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(global_average_pool_forward)(const struct fed__operation *operation) {
   const struct planes *planes = operation->state;
   const REAL *x = operation->inputs[0].data;
   REAL *y = operation->outputs[0].data;
@@ -70,7 +71,7 @@ static void TYPED(global_average_pool_forward)(const struct fed__operation *oper
     y[i] = TYPED(sum)(x, planes->size) / (REAL)planes->size;
 }
 
-static void TYPED(global_average_pool_backward)(const struct fed__operation *operation) {
+FED__WIDE static void TYPED(global_average_pool_backward)(const struct fed__operation *operation) {
   const struct planes *planes = operation->state;
   const REAL *dy = operation->outputs[0].gradient;
   REAL *dx = operation->inputs[0].gradient;
