@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_onnx_vectors.c: models exported by PyTorch train here as they do there: logits, gradients,
- * loss curves and final parameters against tests/vectors/onnx, within the tolerances stated there
- * (in float64 ten thousand times closer). A new model is one folder and one line in `folders`.
+ * loss curves, final parameters and statistics against tests/vectors/onnx, within the tolerances
+ * stated there (in float64 ten thousand times closer). A new model is one folder and one line in
+ * `folders`. What is wrong with such files is said, and a wrong answer is found.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,231 +15,153 @@
 
 #include "base/file.h"
 #include "fed/safetensors.h"
-#include "train/gradient.h"
+#include "train/known_answers.h"
 
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 
 static const char *const folders[] = {"2nn", "cnn"};
 
 #define F64_TOLERANCE_FACTOR 1e-4
 
+enum { MODEL, DATA, EXPECT, SPEC, FILE_COUNT };
+
 struct vector {
   struct fed_context context;
-  json_t *spec;
-  struct fed_buffer onnx;
-  struct fed_params data, expect;
-  struct fed_model *model;
+  struct fed_buffer files[FILE_COUNT];
+  struct fed__known_answers *answers;
 };
 
-/* How one run is set up. */
-struct setting {
-  const struct vector *vector;
-  enum fed_precision precision;
-  enum fed_kernels kernels;
-};
-
-static void path_in(const char *folder, const char *file, char path[512]) {
-  snprintf(path, 512, "%s/vectors/onnx/%s/%s", FED_TESTS, folder, file);
-}
-
-static void read_params(const struct vector *vector, const char *folder, const char *file,
-                        struct fed_params *params) {
-  char path[512];
-  struct fed_buffer bytes;
-  path_in(folder, file, path);
-  fed_buffer_init(&bytes, &vector->context, 1 << 26);
-  assert_int_equal(fed__file_read(path, &bytes), FED_OK);
-  assert_int_equal(fed_safetensors_decode(fed_buffer_slice(&bytes), &vector->context, params), 0);
-  fed_buffer_clear(&bytes);
-}
-
-static void open_vector(struct vector *vector, const char *folder) {
-  char path[512];
+static void read_files(struct vector *vector, const char *folder) {
+  static const char *const names[FILE_COUNT] = {"model.onnx", "data.safetensors",
+                                                "expect.safetensors", "spec.json"};
   *vector = (struct vector){0};
   fed_context_init(&vector->context);
-  path_in(folder, "spec.json", path);
-  vector->spec = json_load_file(path, 0, NULL);
-  assert_non_null(vector->spec);
-  path_in(folder, "model.onnx", path);
-  fed_buffer_init(&vector->onnx, &vector->context, 1 << 26);
-  assert_int_equal(fed__file_read(path, &vector->onnx), FED_OK);
-  read_params(vector, folder, "data.safetensors", &vector->data);
-  read_params(vector, folder, "expect.safetensors", &vector->expect);
-  if (fed_model_load(&vector->context, fed_buffer_slice(&vector->onnx), NULL, &vector->model) !=
-      FED_OK)
-    fail_msg("%s: %s", folder, fed_error_last()->message);
+  for (int i = 0; i < FILE_COUNT; i++) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/vectors/onnx/%s/%s", FED_TESTS, folder, names[i]);
+    fed_buffer_init(&vector->files[i], &vector->context, 1 << 26);
+    assert_int_equal(fed__file_read(path, &vector->files[i]), FED_OK);
+  }
+}
+
+static int open_answers(struct vector *vector) {
+  const struct fed__known_files files = {
+      .model = fed_buffer_slice(&vector->files[MODEL]),
+      .data = fed_buffer_slice(&vector->files[DATA]),
+      .expect = fed_buffer_slice(&vector->files[EXPECT]),
+      .spec = fed_buffer_slice(&vector->files[SPEC]),
+  };
+  return fed__known_answers_open(&vector->context, &files, &vector->answers);
 }
 
 static void close_vector(struct vector *vector) {
-  fed_model_free(vector->model);
-  fed_params_clear(&vector->data);
-  fed_params_clear(&vector->expect);
-  fed_buffer_clear(&vector->onnx);
-  json_decref(vector->spec);
+  fed__known_answers_free(vector->answers);
+  for (int i = 0; i < FILE_COUNT; i++) fed_buffer_clear(&vector->files[i]);
 }
 
-static double number(const json_t *object, const char *key) {
-  json_t *value = json_object_get(object, key);
-  assert_true(json_is_number(value));
-  return json_number_value(value);
+struct counts {
+  size_t checks, failures;
+  char worst[256];
+};
+
+static int count_check(void *data, const struct fed__known_check *check) {
+  struct counts *counts = data;
+  counts->checks++;
+  if (fed__known_check_holds(check)) return FED_OK;
+  counts->failures++;
+  snprintf(counts->worst, sizeof counts->worst, "%.150s differs by %g, tolerance %g", check->name,
+           check->difference, check->tolerance);
+  return FED_OK;
 }
 
-static double tolerance(const struct setting *setting, const char *key) {
-  json_t *tensors =
-      json_object_get(json_object_get(setting->vector->spec, "tolerance"), "per_tensor");
-  const double atol = number(json_object_get(tensors, key), "atol");
-  return setting->precision == FED_PRECISION_F64 ? atol * F64_TOLERANCE_FACTOR : atol;
-}
-
-/* `found` is of the setting's precision. */
-static void check_close(const struct setting *setting, const char *key, const void *found) {
-  const struct fed_tensor *expected = fed_params_find(&setting->vector->expect, key);
-  if (!expected) fail_msg("no expected tensor '%s'", key);
-  assert_int_equal(expected->dtype, FED_F64);
-  const double atol = tolerance(setting, key);
-  for (size_t i = 0; i < fed_tensor_elements(expected); i++) {
-    const double want = ((const double *)expected->data)[i];
-    const double got = setting->precision == FED_PRECISION_F32 ? (double)((const float *)found)[i]
-                                                               : ((const double *)found)[i];
-    if (!(fabs(got - want) <= atol))
-      fail_msg("%s[%zu]: expected %.17g, found %.17g, tolerance %g", key, i, want, got, atol);
-  }
-}
-
-static void set_options(const struct setting *setting, const char *optimizer,
-                        struct fed_train_options *options) {
-  const json_t *spec = setting->vector->spec;
-  const json_t *values = json_object_get(spec, optimizer);
-  fed_train_options_init(options);
-  options->precision = setting->precision;
-  options->kernels = setting->kernels;
-  options->batch_size = (uint32_t)number(spec, "batch");
-  options->learning_rate = number(values, "lr");
-  options->weight_decay = number(values, "weight_decay");
-  if (strcmp(optimizer, "adam") == 0) {
-    options->optimizer = FED_OPTIMIZER_ADAM;
-    options->beta1 = json_number_value(json_array_get(json_object_get(values, "betas"), 0));
-    options->beta2 = json_number_value(json_array_get(json_object_get(values, "betas"), 1));
-    options->epsilon = number(values, "eps");
-  } else {
-    options->momentum = number(values, "momentum");
-  }
-}
-
-static void copy_rows(const struct vector *vector, const char *name, size_t step,
-                      const struct fed_tensor *to) {
-  const struct fed_tensor *from = fed_params_find(&vector->data, name);
-  assert_non_null(from);
-  assert_int_equal(from->dtype, to->dtype);
-  const size_t bytes = fed_tensor_bytes(to);
-  assert_true((step + 1) * bytes <= fed_tensor_bytes(from));
-  memcpy(to->data, (const char *)from->data + step * bytes, bytes);
-}
-
-static void fill_batch(const struct vector *vector, struct fed_batch *batch, size_t step) {
-  const struct fed_example_spec *spec = fed_model_inputs(vector->model);
-  for (size_t i = 0; i < spec->input_count; i++)
-    copy_rows(vector, spec->inputs[i].name, step, &batch->inputs[i]);
-  copy_rows(vector, "y", step, &batch->target);
-}
-
-static struct fed_trainer *new_trainer(const struct setting *setting, const char *optimizer) {
-  struct fed_train_options options;
-  struct fed_trainer *trainer;
-  set_options(setting, optimizer, &options);
-  if (fed_trainer_new(&setting->vector->context, setting->vector->model, &options, &trainer) != 0)
-    fail_msg("%s", fed_error_last()->message);
-  return trainer;
-}
-
-static void check_first_batch(const struct setting *setting) {
-  const struct fed_params *params = fed_model_params(setting->vector->model);
-  struct fed_trainer *trainer = new_trainer(setting, "sgd");
-  struct fed_metrics metrics = {0};
-  struct fed_shape shape;
-  char key[256];
-  fill_batch(setting->vector, fed_trainer_batch(trainer), 0);
-  assert_int_equal(fed__gradient_compute(trainer, &metrics), FED_OK);
-  check_close(setting, "logits0", fed__trainer_output(trainer, &shape));
-  for (size_t i = 0; i < params->count; i++) {
-    snprintf(key, sizeof key, "grad.%s", params->tensors[i].name);
-    check_close(setting, key, fed__trainer_gradient(trainer, i));
-  }
-  fed_trainer_free(trainer);
-}
-
-static void check_run(const struct setting *setting, const char *optimizer) {
-  const struct fed_params *params = fed_model_params(setting->vector->model);
-  struct fed_trainer *trainer = new_trainer(setting, optimizer);
-  const size_t steps = (size_t)number(setting->vector->spec, "steps");
-  float narrow[64];
-  double wide[64];
-  char key[256];
-  assert_true(steps > 0 && steps <= 64);
-  for (size_t k = 0; k < steps; k++) {
-    struct fed_metrics metrics = {0};
-    fill_batch(setting->vector, fed_trainer_batch(trainer), k);
-    assert_int_equal(fed_train_step(trainer, &metrics), FED_OK);
-    wide[k] = metrics.loss_sum / (double)metrics.example_count;
-    narrow[k] = (float)wide[k];
-  }
-  snprintf(key, sizeof key, "%s.loss", optimizer);
-  check_close(setting, key,
-              setting->precision == FED_PRECISION_F32 ? (void *)narrow : (void *)wide);
-  for (size_t i = 0; i < params->count; i++) {
-    snprintf(key, sizeof key, "%s.param.%s", optimizer, params->tensors[i].name);
-    check_close(setting, key, fed__trainer_parameter(trainer, i));
-  }
-  fed_trainer_free(trainer);
-}
-
-/* What trains is what the authors of the file trained: the same names, each with its shape. */
-static void check_trainable(const struct vector *vector) {
-  const struct fed_params *params = fed_model_params(vector->model);
-  const json_t *listed = json_object_get(vector->spec, "trainable");
-  size_t index;
-  json_t *entry;
-  assert_int_equal(params->count, json_array_size(listed));
-  json_array_foreach(listed, index, entry) {
-    const char *name = json_string_value(json_object_get(entry, "onnx"));
-    const struct fed_tensor *tensor = fed_params_find(params, name);
-    if (!tensor) fail_msg("'%s' does not train", name);
-    assert_int_equal(tensor->shape.rank, json_array_size(json_object_get(entry, "shape")));
-    for (uint32_t i = 0; i < tensor->shape.rank; i++)
-      assert_int_equal(tensor->shape.dims[i],
-                       json_integer_value(json_array_get(json_object_get(entry, "shape"), i)));
-  }
-}
-
-static void check_setting(const struct setting *setting) {
-  check_first_batch(setting);
-  check_run(setting, "sgd");
-  check_run(setting, "adam");
+static void check_folder(const char *folder, enum fed_precision precision,
+                         enum fed_kernels kernels) {
+  struct vector vector;
+  struct counts counts = {0};
+  read_files(&vector, folder);
+  if (open_answers(&vector) != FED_OK) fail_msg("%s: %s", folder, fed_error_last()->message);
+  const struct fed__known_setting setting = {.precision = precision,
+                                             .kernels = kernels,
+                                             .f64_factor = F64_TOLERANCE_FACTOR,
+                                             .report = count_check,
+                                             .data = &counts};
+  if (fed__known_answers_check(vector.answers, &setting) != FED_OK)
+    fail_msg("%s: %s", folder, fed_error_last()->message);
+  if (counts.failures) fail_msg("%s: %zu failed; %s", folder, counts.failures, counts.worst);
+  assert_true(counts.checks >= 2 + 2 * 2); /* output, loss; losses and parameters of two runs */
+  close_vector(&vector);
 }
 
 static void test_reference_f64(void **state) {
-  struct vector vector;
-  open_vector(&vector, *state);
-  check_trainable(&vector);
-  check_setting(&(struct setting){&vector, FED_PRECISION_F64, FED_KERNELS_REFERENCE});
-  close_vector(&vector);
+  check_folder(*state, FED_PRECISION_F64, FED_KERNELS_REFERENCE);
 }
 
 static void test_reference_f32(void **state) {
-  struct vector vector;
-  open_vector(&vector, *state);
-  check_setting(&(struct setting){&vector, FED_PRECISION_F32, FED_KERNELS_REFERENCE});
-  close_vector(&vector);
+  check_folder(*state, FED_PRECISION_F32, FED_KERNELS_REFERENCE);
 }
 
 /* On a machine without oneDNN this is the reference again. */
 static void test_fastest_f32(void **state) {
+  check_folder(*state, FED_PRECISION_F32, FED_KERNELS_AUTO);
+}
+
+/* ---- the comparison itself ------------------------------------------------------------------ */
+
+/* Put another text of the same length in place of one that occurs in the file. */
+static void replace(struct fed_buffer *file, const char *what, const char *with) {
+  char *at = memmem(file->data, file->size, what, strlen(what));
+  assert_non_null(at);
+  assert_int_equal(strlen(what), strlen(with));
+  memcpy(at, with, strlen(with));
+}
+
+static void check_refused(int file, const char *what, const char *with, int code,
+                          const char *part) {
   struct vector vector;
-  open_vector(&vector, *state);
-  check_setting(&(struct setting){&vector, FED_PRECISION_F32, FED_KERNELS_AUTO});
+  read_files(&vector, "2nn");
+  replace(&vector.files[file], what, with);
+  assert_int_equal(open_answers(&vector), code);
+  assert_null(vector.answers);
+  if (!strstr(fed_error_last()->message, part)) fail_msg("%s", fed_error_last()->message);
   close_vector(&vector);
+}
+
+static void test_wrong_files(void **state) {
+  (void)state;
+  check_refused(SPEC, "{", "[", FED_E_SYNTAX, "spec.json:");
+  check_refused(SPEC, "\"steps\"", "\"stops\"", FED_E_MISSING, "'steps' is missing");
+  check_refused(SPEC, "softmax_cross", "softmax_crass", FED_E_UNSUPPORTED,
+                "'softmax_crass_entropy'");
+  check_refused(EXPECT, "\"F64\"", "\"F99\"", FED_E_UNSUPPORTED, "expect.safetensors: ");
+  check_refused(SPEC, "\"onnx\": \"fc1.weight\"", "\"onnx\": \"fc9.weight\"", FED_E_INPUT,
+                "'fc9.weight' has answers, but it does not train here");
+}
+
+/* One wrong number among thousands is found; so is an answer that is no number. */
+static void test_finds_differences(void **state) {
+  (void)state;
+  static const unsigned char nan_bytes[8] = {0, 0, 0, 0, 0, 0, 0xf8, 0x7f};
+  for (int change = 0; change < 2; change++) {
+    struct vector vector;
+    struct counts counts = {0};
+    read_files(&vector, "2nn");
+    uint64_t header;
+    memcpy(&header, vector.files[EXPECT].data, sizeof header);
+    unsigned char *first = vector.files[EXPECT].data + 8 + header; /* a number of some answer */
+    if (change == 0)
+      first[6] ^= 1; /* by one part in sixteen of its size */
+    else
+      memcpy(first, nan_bytes, 8);
+    assert_int_equal(open_answers(&vector), FED_OK);
+    const struct fed__known_setting setting = {.precision = FED_PRECISION_F32,
+                                               .kernels = FED_KERNELS_REFERENCE,
+                                               .f64_factor = 1,
+                                               .report = count_check,
+                                               .data = &counts};
+    assert_int_equal(fed__known_answers_check(vector.answers, &setting), FED_OK);
+    assert_int_equal(counts.failures, 1);
+    close_vector(&vector);
+  }
 }
 
 int main(void) {
@@ -252,5 +175,7 @@ int main(void) {
     };
     failed += cmocka_run_group_tests_name(folders[i], tests, NULL, NULL);
   }
-  return failed;
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_wrong_files),
+                                     cmocka_unit_test(test_finds_differences)};
+  return failed + cmocka_run_group_tests_name("comparison", tests, NULL, NULL);
 }
