@@ -60,7 +60,18 @@ struct plane {
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* A whole square that changes rows for columns goes through a tile of its own, so that both sides
+ * are walked along their neighbours. */
 #define PLANE(unit)                                                                                \
+  static void turn_square_##unit(const struct plane *plane, const char *restrict from,             \
+                                 char *restrict to) {                                              \
+    char tile[BLOCK][(BLOCK + 1) * unit];                                                          \
+    for (int j = 0; j < BLOCK; j++)                                                                \
+      memcpy(tile[j], from + j * plane->from_column, (size_t)BLOCK * unit);                        \
+    for (int i = 0; i < BLOCK; i++)                                                                \
+      for (int j = 0; j < BLOCK; j++)                                                              \
+        memcpy(to + i * plane->to_row + j * unit, tile[j] + i * unit, unit);                       \
+  }                                                                                                \
   static void copy_square_##unit(const struct plane *plane, int64_t rows, int64_t columns,         \
                                  const char *restrict from, char *restrict to) {                   \
     for (int64_t i = 0; i < rows; i++)                                                             \
@@ -69,12 +80,18 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
                from + i * plane->from_row + j * plane->from_column, unit);                         \
   }                                                                                                \
   static void copy_plane_##unit(const struct plane *plane, const char *from, char *to) {           \
+    const int turns = plane->from_row == unit && plane->to_column == unit;                         \
     for (int64_t i = 0; i < plane->rows; i += BLOCK)                                               \
-      for (int64_t j = 0; j < plane->columns; j += BLOCK)                                          \
-        copy_square_##unit(plane, smaller(BLOCK, plane->rows - i),                                 \
-                           smaller(BLOCK, plane->columns - j),                                     \
-                           from + i * plane->from_row + j * plane->from_column,                    \
-                           to + i * plane->to_row + j * plane->to_column);                         \
+      for (int64_t j = 0; j < plane->columns; j += BLOCK) {                                        \
+        const int64_t rows = smaller(BLOCK, plane->rows - i);                                      \
+        const int64_t columns = smaller(BLOCK, plane->columns - j);                                \
+        const char *x = from + i * plane->from_row + j * plane->from_column;                       \
+        char *y = to + i * plane->to_row + j * plane->to_column;                                   \
+        if (turns && rows == BLOCK && columns == BLOCK)                                            \
+          turn_square_##unit(plane, x, y);                                                         \
+        else                                                                                       \
+          copy_square_##unit(plane, rows, columns, x, y);                                          \
+      }                                                                                            \
   }
 
 PLANE(1)
