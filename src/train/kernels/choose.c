@@ -22,37 +22,59 @@ static int choose_double(enum fed_kernels wanted, const struct fed_kernel_table 
   return FED_OK;
 }
 
-static struct fed_kernel_table best;
-static char best_name[32];
+/* The best table of each precision, made once. */
+struct best {
+  struct fed_kernel_table table;
+  char name[32];
+};
+static struct best best_f32, best_bf16;
 static int best_code; /* of loading oneDNN, which may be missing but not broken */
 static pthread_once_t best_once = PTHREAD_ONCE_INIT;
 
+static void fill_products(struct best *best, const struct fed_kernel_table *base,
+                          const struct fed__vector_gemm *vector) {
+  best->table = *base;
+  if (!vector) return;
+  best->table.gemm = vector->gemm;
+  best->table.packed_bytes = vector->packed_bytes;
+  best->table.pack = vector->pack;
+  best->table.gemm_packed = vector->gemm_packed;
+  snprintf(best->name, sizeof best->name, "%s+%s", vector->name, base->name);
+  best->table.name = best->name;
+}
+
 static void fill_best(void) {
   const struct fed_kernel_table *base = &fed__kernels_reference_f32;
-  const struct fed__vector_gemm *vector = fed__vector_gemm_find();
   const int code = fed__kernels_onednn(&base);
   best_code = code == FED_E_UNSUPPORTED ? FED_OK : code;
   fed_error_clear();
-  best = *base;
-  if (!vector) return;
-  best.gemm = vector->gemm;
-  best.packed_bytes = vector->packed_bytes;
-  best.pack = vector->pack;
-  best.gemm_packed = vector->gemm_packed;
-  snprintf(best_name, sizeof best_name, "%s+%s", vector->name, base->name);
-  best.name = best_name;
+  fill_products(&best_f32, base, fed__vector_gemm_find());
+  fill_products(&best_bf16, base, fed__vector_gemm_find_bf16());
 }
 
 static int choose_automatically(const struct fed_kernel_table **table) {
   pthread_once(&best_once, fill_best);
   if (best_code != FED_OK) return fed__kernels_onednn(table); /* the message is per thread */
-  *table = &best;
+  *table = &best_f32.table;
+  return FED_OK;
+}
+
+static int choose_bf16(enum fed_kernels wanted, const struct fed_kernel_table **table) {
+  if (wanted != FED_KERNELS_AUTO)
+    return FED_RAISE(FED_E_UNSUPPORTED,
+                     "bfloat16 is for the kernels that are chosen automatically");
+  if (!fed__vector_gemm_find_bf16())
+    return FED_RAISE(FED_E_UNSUPPORTED, "this processor has no instructions for bfloat16 "
+                                        "(AVX512-BF16): use the precision f32");
+  FED_TRY(choose_automatically(table));
+  *table = &best_bf16.table;
   return FED_OK;
 }
 
 int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,
                         const struct fed_kernel_table **table) {
   if (precision == FED_PRECISION_F64) return choose_double(wanted, table);
+  if (precision == FED_PRECISION_BF16) return choose_bf16(wanted, table);
   switch (wanted) {
   case FED_KERNELS_AUTO:
     return choose_automatically(table);

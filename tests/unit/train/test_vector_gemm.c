@@ -2,9 +2,8 @@
  *
  * test_vector_gemm.c: matrix products of each instruction set that this processor has against sums
  * in double, term by term, for shapes around every edge of the tiles; and that nothing outside of
- * c is touched.
+ * c is touched. For bfloat16 the terms are those of the rounded operands.
  */
-#include <setjmp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,12 +34,24 @@ static float *random_matrix(size_t count) {
   return numbers;
 }
 
+static int rounds; /* the operands, to bfloat16 */
+
+/* To nearest, ties to even: 16 bits go. */
+static double operand(float value) {
+  uint32_t bits;
+  if (!rounds) return (double)value;
+  memcpy(&bits, &value, sizeof bits);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+  memcpy(&value, &bits, sizeof value);
+  return (double)value;
+}
+
 static double expected(const struct fed_gemm *s, const float *a, const float *b, int64_t i,
                        int64_t j) {
   double sum = 0;
   for (int64_t l = 0; l < s->k; l++)
-    sum += (double)(s->transpose_a ? a[l * s->lda + i] : a[i * s->lda + l]) *
-           (double)(s->transpose_b ? b[j * s->ldb + l] : b[l * s->ldb + j]);
+    sum += operand(s->transpose_a ? a[l * s->lda + i] : a[i * s->lda + l]) *
+           operand(s->transpose_b ? b[j * s->ldb + l] : b[l * s->ldb + j]);
   return s->alpha * sum;
 }
 
@@ -126,7 +137,18 @@ static void avx2(void **state) {
   skip();
 }
 
+static void bfloat16(void **state) {
+  (void)state;
+  const struct fed__vector_gemm *kernel = fed__vector_gemm_find_bf16();
+  if (!kernel) skip();
+  rounds = 1;
+  check_kernel(kernel);
+  check_shape(kernel, 113, 70, 515);
+  rounds = 0;
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(avx512), cmocka_unit_test(avx2)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(avx512), cmocka_unit_test(avx2),
+                                     cmocka_unit_test(bfloat16)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

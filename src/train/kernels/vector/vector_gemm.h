@@ -20,6 +20,10 @@ struct fed__vector_gemm {
 /* The best for this processor; NULL if there is none. */
 const struct fed__vector_gemm *fed__vector_gemm_find(void);
 
-extern const struct fed__vector_gemm fed__vector_gemm_avx512, fed__vector_gemm_avx2;
+/* The same with operands rounded to bfloat16; NULL if the processor has no instructions for it. */
+const struct fed__vector_gemm *fed__vector_gemm_find_bf16(void);
+
+extern const struct fed__vector_gemm fed__vector_gemm_avx512, fed__vector_gemm_avx2,
+    fed__vector_gemm_bf16;
 
 #endif

@@ -12,3 +12,10 @@ const struct fed__vector_gemm *fed__vector_gemm_find(void) {
 #endif
   return NULL;
 }
+
+const struct fed__vector_gemm *fed__vector_gemm_find_bf16(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bf16")) return &fed__vector_gemm_bf16;
+#endif
+  return NULL;
+}
