@@ -93,7 +93,7 @@ static void write_case(struct graph_writer *writer, const struct value_case *tes
   const char *text = test->inputs;
   writer_init(writer);
   writer->opset = 22;
-  for (int i = 0; *text; i++) {
+  for (int i = 0; i < 3 && *text; i++) {
     struct array array;
     if (i) strncat(names, ",", sizeof names - strlen(names) - 1);
     text += strspn(text, " ");

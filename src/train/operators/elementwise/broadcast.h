@@ -9,6 +9,7 @@
 #ifndef FED_TRAIN_BROADCAST_H
 #define FED_TRAIN_BROADCAST_H
 
+#include "train/kernels/wide.h"
 #include "train/operator.h"
 
 #define FED__BROADCAST_INPUTS 4
@@ -40,13 +41,6 @@ void fed__broadcast_forward(const struct fed__operation *operation, fed__row *ro
 /* … and the gradient of one of them from input 0, input 1 and output 0's gradient. Does nothing if
  * nobody needs it. */
 void fed__broadcast_backward(const struct fed__operation *operation, uint32_t slot, fed__row *row);
-
-/* Every iteration of the loop that follows stands alone, even where input and output are one. */
-#ifdef __clang__
-#define FED__EACH _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define FED__EACH _Pragma("GCC ivdep")
-#endif
 
 /* Row functions: `value` in terms of x; of x and y; of x, y and z. */
 #define FED__ROW1(name, to, from_x, value)                                                         \

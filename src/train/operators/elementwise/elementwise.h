@@ -37,20 +37,10 @@ struct fed__coefficients {
   double alpha, beta;
 };
 
-/* A function compiled for several instruction sets, the processor's best being chosen when the
- * library is loaded. The results are the same bits: nothing is contracted to fused operations. (The
- * sanitizers are not ready that early.) */
-#if defined __x86_64__ && defined __gnu_linux__ && !defined __clang__ &&                           \
-    !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
-#define FED__CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FED__CLONES
-#endif
-
 /* Functions of one variable: the value in terms of x, alpha and beta; the derivative, which is
  * multiplied by dy, in terms of x (BY_INPUT) or y (BY_OUTPUT), alpha and beta. */
 #define FED__UNARY_FORWARD(name, value)                                                            \
-  FED__CLONES static void TYPED(name##_forward)(const struct fed__operation *operation) {          \
+  FED__WIDE static void TYPED(name##_forward)(const struct fed__operation *operation) {            \
     const struct fed__coefficients *formula = operation->state;                                    \
     const REAL alpha = (REAL)formula->alpha, beta = (REAL)formula->beta;                           \
     const size_t count = operation->outputs[0].elements;                                           \
@@ -64,7 +54,7 @@ struct fed__coefficients {
   }
 
 #define FED__UNARY_BACKWARD(name, variable, operand, derivative)                                   \
-  FED__CLONES static void TYPED(name##_backward)(const struct fed__operation *operation) {         \
+  FED__WIDE static void TYPED(name##_backward)(const struct fed__operation *operation) {           \
     const struct fed__coefficients *formula = operation->state;                                    \
     const REAL alpha = (REAL)formula->alpha, beta = (REAL)formula->beta;                           \
     const size_t count = operation->outputs[0].elements;                                           \

@@ -102,6 +102,14 @@ static double TYPED(find_ratio)(const struct fed__operation *operation) {
 }
 
 /* `from` may be `to`. */
+static void TYPED(scale_kept)(const REAL *from, const truth *mask, REAL scale, REAL *to,
+                              size_t count) {
+  FED__EACH for (size_t i = 0; i < count; i++) {
+    const REAL scaled = from[i] * scale;
+    to[i] = mask[i] ? scaled : 0;
+  }
+}
+
 static void TYPED(drop)(const struct fed__operation *operation, double ratio, const REAL *from,
                         REAL *to, truth *mask) {
   const uint64_t key = find_key(operation);
@@ -113,10 +121,7 @@ static void TYPED(drop)(const struct fed__operation *operation, double ratio, co
     const size_t count = elements - first < TILE ? elements - first : TILE;
     draw_mask(key, first, count, limit, tile);
     if (mask) memcpy(mask + first, tile, count);
-    FED__EACH for (size_t i = 0; i < count; i++) {
-      const REAL scaled = from[first + i] * scale;
-      to[first + i] = tile[i] ? scaled : 0;
-    }
+    TYPED(scale_kept)(from + first, tile, scale, to + first, count);
   }
 }
 

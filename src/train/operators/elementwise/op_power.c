@@ -32,8 +32,6 @@ static int64_t power_cut_off(int64_t x, double y) {
 }
 
 FED__ROW2(integer_to_integer, int64_t, int64_t, int64_t, power_of_integers(x, y))
-FED__ROW2(integer_to_float, int64_t, int64_t, float, power_cut_off(x, (double)y))
-FED__ROW2(integer_to_double, int64_t, int64_t, double, power_cut_off(x, y))
 
 /* By -1 nothing is left; the lowest integer could not be divided. */
 static int64_t remainder_truncated(int64_t x, int64_t y) { return y == 0 || y == -1 ? 0 : x % y; }
@@ -101,6 +99,7 @@ const struct fed__operator fed__op_mod = {
 
 FED__ROW2(TYPED(power), REAL, REAL, REAL, REAL_FUNCTION(pow)(x, y))
 FED__ROW2(TYPED(power_integer), REAL, REAL, int64_t, REAL_FUNCTION(pow)(x, (REAL)y))
+FED__ROW2(TYPED(integer_to_real), int64_t, int64_t, REAL, power_cut_off(x, (double)y))
 FED__ROW1(TYPED(itself), REAL, REAL, x)
 FED__ROW1(TYPED(square), REAL, REAL, x *x)
 FED__ROW1(TYPED(cube), REAL, REAL, x *x *x)
@@ -153,8 +152,7 @@ static void TYPED(pow_forward)(const struct fed__operation *operation) {
   else if (operation->inputs[1].dtype == FED_I64)
     fed__broadcast_forward(operation, integer_to_integer);
   else
-    fed__broadcast_forward(operation,
-                           sizeof(REAL) == sizeof(float) ? integer_to_float : integer_to_double);
+    fed__broadcast_forward(operation, TYPED(integer_to_real));
 }
 
 static void TYPED(pow_backward)(const struct fed__operation *operation) {
