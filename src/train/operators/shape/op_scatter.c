@@ -203,7 +203,7 @@ static void scatter_backward(const struct fed__operation *operation) {
   if (data) memcpy(data, output->gradient, output->elements * unit);
   if (updates)
     collect(&places, unit, take, data ? data : output->gradient, updates);
-  else if (take)
+  else if (take && data)
     clear(&places, unit, data);
 }
 

@@ -104,7 +104,7 @@ static struct fed__move spread(const struct fed_shape *deep, int64_t block, int 
   fed__move_dimension(&move, channels, channel, to /= channels);
   fed__move_dimension(&move, height, width, to /= height);
   fed__move_dimension(&move, block, column * block, to /= block);
-  fed__move_dimension(&move, width, 1, to /= width);
+  fed__move_dimension(&move, width, 1, block);
   fed__move_dimension(&move, block, column, 1);
   return move;
 }
