@@ -98,12 +98,12 @@ static struct fed__move spread(const struct fed_shape *deep, int64_t block, int 
                 width = deep->dims[3], plane = height * width;
   const int64_t channel = channel_first ? block * block * plane : plane;
   const int64_t column = channel_first ? plane : channels * plane;
+  const int64_t line = block * width * block, image = height * line; /* of the wide side */
   struct fed__move move = {0};
-  int64_t to = fed__shape_extent(deep, 0, 4);
-  fed__move_dimension(&move, deep->dims[0], deep->dims[1] * plane, to /= deep->dims[0]);
-  fed__move_dimension(&move, channels, channel, to /= channels);
-  fed__move_dimension(&move, height, width, to /= height);
-  fed__move_dimension(&move, block, column * block, to /= block);
+  fed__move_dimension(&move, deep->dims[0], deep->dims[1] * plane, channels * image);
+  fed__move_dimension(&move, channels, channel, image);
+  fed__move_dimension(&move, height, width, line);
+  fed__move_dimension(&move, block, column * block, width * block);
   fed__move_dimension(&move, width, 1, block);
   fed__move_dimension(&move, block, column, 1);
   return move;
