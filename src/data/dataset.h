@@ -83,8 +83,8 @@ struct fed__text_schema {
 };
 
 /* How an image becomes an input of shape [1 or 3, height, width]: grey (ITU-R 601 luma) or colour
- * without its alpha, resized by a triangle filter as wide as the scale (Pillow's BILINEAR, to the
- * bit), then (byte * scale + offset - mean) / std by channel. */
+ * without its alpha, resized by a triangle filter as wide as the scale (Pillow 11's BILINEAR, to
+ * the bit), then (byte * scale + offset - mean) / std by channel. */
 enum fed__image_fit {
   FED__IMAGE_STRETCH, /* the whole image, whatever its proportions */
   FED__IMAGE_COVER,   /* the largest part in the middle that has the right proportions */

@@ -36,8 +36,9 @@ void fed__image_clear(struct fed__image *image);
 
 /* Resize a part of an image to width × height of `out`, whose `pixels` have room: a triangle filter
  * (bilinear) whose support grows with the scale when shrinking, in 22-bit fixed point, horizontally
- * then vertically with bytes in between. Bit for bit what Pillow's Image.crop(box).resize(size,
- * BILINEAR) gives. */
+ * then vertically with bytes in between. Bit for bit what Image.crop(box).resize(size,
+ * BILINEAR) gives in Pillow 11 (12 and later may begin vertically, which can round by one
+ * differently). */
 FED_MUST int fed__image_resize(const struct fed__image *image, const struct fed__image_box *box,
                                struct fed__image *out);
 
