@@ -23,7 +23,7 @@ static void swap_elements(uint8_t *bytes, size_t count, size_t size) {
 struct fed__array_file {
   struct fed__source source; /* plain; from its `at` to its `end` are the elements */
   int is_swapped;
-  uint8_t piece[PIECE_BYTES]; /* what was read last */
+  _Alignas(8) uint8_t piece[PIECE_BYTES]; /* what was read last; elements are looked at there */
 };
 
 static int check_bytes(const struct fed__array *array, const struct fed__source *source,
