@@ -8,53 +8,12 @@
 #include "fed/train.h"
 #include "job/job.h"
 #include "programs/fed_commands.h"
+#include "programs/job_files.h"
 #include "programs/operator_client.h"
 #include "round/plan.h"
 
 #include <jansson.h>
-#include <libgen.h>
 #include <string.h>
-
-/* ---- files ---------------------------------------------------------------------------------- */
-
-/* A job file and the ONNX file that it names, relative to it. */
-struct job_files {
-  struct fed_buffer plan, graph;
-  struct fed__job job;
-};
-
-static int graph_path(const char *job_file, const char *model_file, char *path, size_t size) {
-  char copy[FED__PATH_MAX];
-  if (model_file[0] == '/') {
-    snprintf(path, size, "%s", model_file);
-    return FED_OK;
-  }
-  snprintf(copy, sizeof copy, "%s", job_file);
-  return fed__path_join(path, size, dirname(copy), model_file);
-}
-
-static int read_files(const struct fed_context *context, const char *file,
-                      struct job_files *files) {
-  char path[FED__PATH_MAX];
-  fed_buffer_init(&files->plan, context, FED__JOB_BYTES_MAX);
-  fed_buffer_init(&files->graph, context, FED__SUBMISSION_BYTES_MAX);
-  FED_TRY(fed__file_read(file, &files->plan));
-  FED_TRY(fed__job_parse(context, file, fed_buffer_slice(&files->plan), &files->job));
-  FED_TRY(graph_path(file, files->job.model.file, path, sizeof path));
-  const int code = fed__file_read(path, &files->graph);
-  if (code == FED_E_NOT_FOUND)
-    return FED_RAISE(FED_E_NOT_FOUND,
-                     "'%s' names the model '%s', which is not there; `fed model "
-                     "new` writes one",
-                     file, path);
-  return code;
-}
-
-static void clear_files(struct job_files *files) {
-  fed_buffer_clear(&files->plan);
-  fed_buffer_clear(&files->graph);
-  fed__job_clear(&files->job);
-}
 
 /* ---- new, check ----------------------------------------------------------------------------- */
 
@@ -80,7 +39,7 @@ static int new_job(struct fed__invocation *invocation) {
   return FED_OK;
 }
 
-static int check_plan(const struct fed_context *context, const struct job_files *files,
+static int check_plan(const struct fed_context *context, const struct fed__job_files *files,
                       size_t *elements) {
   struct fed_model_options options;
   struct fed_model *model = NULL;
@@ -104,24 +63,24 @@ static int explain(struct fed__invocation *invocation, const struct fed__job *jo
 }
 
 static int check_job(struct fed__invocation *invocation) {
-  struct job_files files = {0};
+  struct fed__job_files files;
   size_t elements = 0;
   if (!invocation->argument_count) return explain(invocation, NULL);
-  int code = read_files(invocation->context, invocation->arguments[0], &files);
+  int code = fed__job_files_read(invocation->context, invocation->arguments[0], &files);
   if (code == FED_OK) code = check_plan(invocation->context, &files, &elements);
   if (code == FED_OK && fed__option_on(invocation, "explain"))
     code = explain(invocation, &files.job);
   else if (code == FED_OK && !invocation->quiet)
     printf("%s: fine; %u rounds, cohort %u, %zu parameters\n", invocation->arguments[0],
            files.job.rounds.count, files.job.rounds.cohort, elements);
-  clear_files(&files);
+  fed__job_files_clear(&files);
   return code;
 }
 
 /* ---- submit, watch -------------------------------------------------------------------------- */
 
 static int send_job(const struct fed_context *context, const char *folder,
-                    const struct job_files *files, const struct fed_buffer *approval,
+                    const struct fed__job_files *files, const struct fed_buffer *approval,
                     char job[65]) {
   struct fed__http_client *client = NULL;
   Fed__JobSubmission submission = FED__JOB_SUBMISSION__INIT;
@@ -139,7 +98,7 @@ static int send_job(const struct fed_context *context, const char *folder,
 }
 
 static int sign_and_send(const struct fed_context *context, const char *folder,
-                         const struct job_files *files, char job[65]) {
+                         const struct fed__job_files *files, char job[65]) {
   const struct fed__approved_job signed_job = {fed__sha256_of(fed_buffer_slice(&files->plan)),
                                                fed__sha256_of(fed_buffer_slice(&files->graph))};
   struct fed_buffer approval;
@@ -152,10 +111,10 @@ static int sign_and_send(const struct fed_context *context, const char *folder,
 
 int fed__job_submit(const struct fed_context *context, const char *folder, const char *file,
                     char job[65]) {
-  struct job_files files = {0};
-  int code = read_files(context, file, &files);
+  struct fed__job_files files;
+  int code = fed__job_files_read(context, file, &files);
   if (code == FED_OK) code = sign_and_send(context, folder, &files, job);
-  clear_files(&files);
+  fed__job_files_clear(&files);
   return code;
 }
 

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_verify.c: fed model verify: a model trained beside another framework's answers, as a table of
+ * differences.
+ */
+#include "base/file.h"
+#include "base/raise.h"
+#include "programs/fed_commands.h"
+#include "train/known_answers.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#define FILE_BYTES_MAX ((size_t)1 << 32)
+#define ROWS_MAX 16 /* parts times kinds */
+
+/* A row of the table: the worst tensor of those of one kind. */
+struct row {
+  struct fed__known_check worst;
+  char name[256];
+  size_t tensors, failures;
+};
+
+struct verification {
+  struct row rows[ROWS_MAX];
+  size_t row_count, failures, checks;
+  json_t *all; /* with --json */
+};
+
+/* ---- gathering ------------------------------------------------------------------------------ */
+
+static struct row *find_row(struct verification *verification,
+                            const struct fed__known_check *check) {
+  for (size_t i = 0; i < verification->row_count; i++)
+    if (strcmp(verification->rows[i].worst.part, check->part) == 0 &&
+        strcmp(verification->rows[i].worst.kind, check->kind) == 0)
+      return &verification->rows[i];
+  return verification->row_count < ROWS_MAX ? &verification->rows[verification->row_count++] : NULL;
+}
+
+static double severity(const struct fed__known_check *check) {
+  return check->tolerance > 0 ? check->difference / check->tolerance : check->difference;
+}
+
+static int add_to_array(struct verification *verification, const struct fed__known_check *check) {
+  json_t *number = isfinite(check->difference) ? json_real(check->difference) : json_null();
+  json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:f, s:b}", "part", check->part, "kind",
+                             check->kind, "name", check->name, "difference", number, "tolerance",
+                             check->tolerance, "ok", fed__known_check_holds(check));
+  if (json_array_append_new(verification->all, object) == 0) return FED_OK;
+  return FED_RAISE(FED_E_MEMORY, "out of memory: writing JSON");
+}
+
+static int add_check(void *data, const struct fed__known_check *check) {
+  struct verification *verification = data;
+  struct row *row = find_row(verification, check);
+  FED_REQUIRE(row);
+  if (row->tensors++ == 0 || severity(check) > severity(&row->worst)) {
+    row->worst = *check;
+    snprintf(row->name, sizeof row->name, "%s", check->name);
+  }
+  verification->checks++;
+  if (!fed__known_check_holds(check)) {
+    row->failures++;
+    verification->failures++;
+  }
+  return verification->all ? add_to_array(verification, check) : FED_OK;
+}
+
+/* ---- files and options ---------------------------------------------------------------------- */
+
+static int find_word(const struct fed__invocation *invocation, const char *option,
+                     const char *const *words, unsigned *found) {
+  const char *text = fed__option_text(invocation, option);
+  for (*found = 0; words[*found]; ++*found)
+    if (strcmp(words[*found], text) == 0) return FED_OK;
+  return FED_RAISE(FED_E_USAGE, "--%s: '%s' is not one of those that --help names", option, text);
+}
+
+static int read_setting(const struct fed__invocation *invocation,
+                        struct fed__known_setting *setting) {
+  static const char *const precisions[] = {
+      [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", NULL};
+  static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
+                                        [FED_KERNELS_REFERENCE] = "reference",
+                                        [FED_KERNELS_ONEDNN] = "onednn",
+                                        NULL};
+  unsigned precision, table;
+  FED_TRY(find_word(invocation, "precision", precisions, &precision));
+  FED_TRY(find_word(invocation, "kernels", kernels, &table));
+  FED_TRY(fed__option_number(invocation, "factor", 1e-12, 1e12, &setting->f64_factor));
+  setting->precision = (enum fed_precision)precision;
+  setting->kernels = (enum fed_kernels)table;
+  return FED_OK;
+}
+
+static int read_file(const char *folder, const char *name, struct fed_buffer *out) {
+  char path[FED__PATH_MAX];
+  FED_TRY(fed__path_join(path, sizeof path, folder, name));
+  return fed__file_read(path, out);
+}
+
+static int open_folder(const struct fed_context *context, const char *folder,
+                       struct fed__known_answers **answers) {
+  enum { MODEL, DATA, EXPECT, SPEC, COUNT };
+  static const char *const names[COUNT] = {"model.onnx", "data.safetensors", "expect.safetensors",
+                                           "spec.json"};
+  struct fed_buffer files[COUNT];
+  int code = FED_OK;
+  for (int i = 0; i < COUNT; i++) fed_buffer_init(&files[i], context, FILE_BYTES_MAX);
+  for (int i = 0; i < COUNT && code == FED_OK; i++) code = read_file(folder, names[i], &files[i]);
+  const struct fed__known_files slices = {
+      fed_buffer_slice(&files[MODEL]), fed_buffer_slice(&files[DATA]),
+      fed_buffer_slice(&files[EXPECT]), fed_buffer_slice(&files[SPEC])};
+  if (code == FED_OK) code = fed__known_answers_open(context, &slices, answers);
+  for (int i = 0; i < COUNT; i++) fed_buffer_clear(&files[i]);
+  return code;
+}
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static void print_table(const struct verification *verification) {
+  printf("%-12s %-11s %7s  %-10s %-10s %-7s %s\n", "part", "what", "tensors", "difference",
+         "tolerance", "result", "worst");
+  for (size_t i = 0; i < verification->row_count; i++) {
+    const struct row *row = &verification->rows[i];
+    printf("%-12s %-11s %7zu  %-10.3g %-10.3g %-7s %s\n", row->worst.part, row->worst.kind,
+           row->tensors, row->worst.difference, row->worst.tolerance,
+           row->failures ? "FAILED" : "ok", row->name);
+  }
+}
+
+static int print_json(const struct verification *verification) {
+  char *text = json_dumps(verification->all, JSON_INDENT(2));
+  if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory: writing JSON");
+  printf("%s\n", text);
+  free(text); /* jansson's */
+  return FED_OK;
+}
+
+static int verify_answers(struct fed__invocation *invocation,
+                          const struct fed__known_answers *answers,
+                          struct verification *verification) {
+  struct fed__known_setting setting = {.report = add_check, .data = verification};
+  FED_TRY(read_setting(invocation, &setting));
+  FED_TRY(fed__known_answers_check(answers, &setting));
+  if (invocation->json) FED_TRY(print_json(verification));
+  if (!invocation->json && !invocation->quiet) print_table(verification);
+  if (!verification->failures) return FED_OK;
+  fflush(stdout);
+  return FED_RAISE(FED_E_INPUT, "%zu of %zu tensors differ by more than their tolerance",
+                   verification->failures, verification->checks);
+}
+
+static int verify_model(struct fed__invocation *invocation) {
+  struct verification verification = {0};
+  struct fed__known_answers *answers = NULL;
+  FED_TRY(open_folder(invocation->context, invocation->arguments[0], &answers));
+  if (invocation->json) verification.all = json_array();
+  const int code = verify_answers(invocation, answers, &verification);
+  json_decref(verification.all);
+  fed__known_answers_free(answers);
+  return code;
+}
+
+static const struct fed__option verify_options[] = {
+    {"precision", "PRECISION", "f32 or f64", "f32"},
+    {"kernels", "KERNELS", "auto, reference or onednn", "auto"},
+    {"factor", "NUMBER", "f64: times the answers' tolerances, which are for f32", "1e-4"},
+    {0}};
+static const char *const verify_examples[] = {
+    "fed model verify tests/vectors/onnx/cnn", "is training the same here as in PyTorch?",
+    "fed model verify tests/vectors/onnx/cnn --precision f64 --kernels reference --json",
+    "every tensor's difference, in double precision", NULL};
+
+const struct fed__command fed__verify_commands[1] = {
+    {"model verify", "FOLDER", "train a model beside another framework's answers",
+     "FOLDER holds model.onnx, data.safetensors, expect.safetensors and spec.json, as "
+     "docs/training.md describes them. Compares the first batch's output, loss and gradients, and "
+     "the losses, final parameters and running statistics of a run with SGD and one with Adam. "
+     "Exit status 0 only if every difference is within its tolerance.",
+     verify_options, verify_examples, 1, 1, verify_model},
+};

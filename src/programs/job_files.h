@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job_files.h: a job file and the ONNX file that it names, relative to it.
+ */
+#ifndef FED_JOB_FILES_H
+#define FED_JOB_FILES_H
+
+#include "job/job.h"
+
+struct fed__job_files {
+  struct fed_buffer plan, graph;
+  struct fed__job job;
+};
+
+/* Read and check both; `files` is to be cleared whatever comes back. */
+FED_MUST int fed__job_files_read(const struct fed_context *context, const char *file,
+                                 struct fed__job_files *files);
+void fed__job_files_clear(struct fed__job_files *files);
+
+#endif
