@@ -163,6 +163,25 @@ static inline void writer_text_attribute(struct graph_writer *writer, const char
   writer_attribute(writer, &attribute, name, 3);
 }
 
+static inline void writer_floats_attribute(struct graph_writer *writer, const char *name,
+                                           size_t count, const float *values) {
+  struct fed_buffer attribute;
+  fed_buffer_init(&attribute, &writer->context, 1 << 16);
+  for (size_t i = 0; i < count; i++) {
+    put_varint(&attribute, 7 << 3 | 5);
+    must(fed_buffer_append(&attribute, &values[i], sizeof values[i]));
+  }
+  writer_attribute(writer, &attribute, name, 6);
+}
+
+static inline void writer_texts_attribute(struct graph_writer *writer, const char *name,
+                                          size_t count, const char *const *values) {
+  struct fed_buffer attribute;
+  fed_buffer_init(&attribute, &writer->context, 1 << 16);
+  for (size_t i = 0; i < count; i++) put_text(&attribute, 9, values[i]);
+  writer_attribute(writer, &attribute, name, 8);
+}
+
 static inline void put_names(struct fed_buffer *out, unsigned field, const char *names) {
   while (*names) {
     const size_t length = strcspn(names, ",");

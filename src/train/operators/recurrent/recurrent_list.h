@@ -5,6 +5,9 @@
 #ifndef FED_TRAIN_RECURRENT_LIST_H
 #define FED_TRAIN_RECURRENT_LIST_H
 
-#define FED__OPERATORS_RECURRENT(X)
+#define FED__OPERATORS_RECURRENT(X)                                                                \
+  X(gru)                                                                                           \
+  X(lstm)                                                                                          \
+  X(rnn)
 
 #endif
