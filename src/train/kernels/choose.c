@@ -7,6 +7,7 @@
 #include "train/kernels/kernels.h"
 
 #include "base/raise.h"
+#include "train/kernels/onednn/onednn_conv.h"
 #include "train/kernels/vector/vector_gemm.h"
 
 #include <pthread.h>
@@ -50,6 +51,7 @@ static void fill_best(void) {
   fed_error_clear();
   fill_products(&best_f32, base, fed__vector_gemm_find());
   fill_products(&best_bf16, base, fed__vector_gemm_find_bf16());
+  if (code == FED_OK) best_bf16.table.conv_new = fed__onednn_conv_new_bf16;
 }
 
 static int choose_automatically(const struct fed_kernel_table **table) {

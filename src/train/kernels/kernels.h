@@ -41,6 +41,7 @@ struct fed_conv {
   int64_t batch, in_channels, out_channels, groups;
   struct fed_window window;
   int has_bias;
+  int rounds; /* operands to bfloat16; the reference does not */
 };
 
 /* What average_pool divides a window's sum by. */

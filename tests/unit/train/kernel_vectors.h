@@ -70,7 +70,7 @@ static void free_vector(struct vector *vector) {
 
 /* oneDNN's table, or NULL after saying why there is none. Another failure than a missing library
  * fails the test. */
-static const struct fed_kernel_table *find_onednn(void) {
+static inline const struct fed_kernel_table *find_onednn(void) {
   const struct fed_kernel_table *table = NULL;
   if (fed__kernels_onednn(&table) == FED_OK) return table;
   assert_int_equal(fed_error_last()->code, FED_E_UNSUPPORTED);

@@ -53,10 +53,12 @@ struct onednn_conv {
 
 /* ---- making the primitives ---- */
 
-/* The operands as the caller has them and as oneDNN may have them. */
+/* The operands as the caller has them, and as oneDNN may have what it writes (float32) and what it
+ * reads (float32 or bfloat16). */
 struct layouts {
   dnnl_memory_desc_t plain[REGION_SCRATCH];
-  dnnl_memory_desc_t any[REGION_SCRATCH];
+  dnnl_memory_desc_t result[REGION_SCRATCH];
+  dnnl_memory_desc_t operand[REGION_SCRATCH];
 };
 
 /* The first spatial dimension that oneDNN is told about: two are its fastest case. */
@@ -93,7 +95,10 @@ static dnnl_status_t describe(const struct fed__onednn *library, const struct fe
   for (int i = 0; i < REGION_SCRATCH; i++) {
     DNNL_TRY(library->memory_desc_init_by_tag(&layouts->plain[i], ranks[i], dims[i], dnnl_f32,
                                               dense[ranks[i]]));
-    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->any[i], ranks[i], dims[i], dnnl_f32,
+    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->result[i], ranks[i], dims[i], dnnl_f32,
+                                              dnnl_format_tag_any));
+    DNNL_TRY(library->memory_desc_init_by_tag(&layouts->operand[i], ranks[i], dims[i],
+                                              conv->rounds ? dnnl_bf16 : dnnl_f32,
                                               dnnl_format_tag_any));
   }
   return dnnl_success;
@@ -122,23 +127,23 @@ static dnnl_status_t init_descriptor(const struct fed__onednn *library, const st
                                      const struct layouts *layouts, enum pass_name name,
                                      dnnl_convolution_desc_t *descriptor) {
   const struct geometry g = describe_window(&conv->window);
-  const dnnl_memory_desc_t *any = layouts->any;
+  const dnnl_memory_desc_t *in = layouts->operand, *out = layouts->result;
   const dnnl_memory_desc_t *bias = conv->has_bias ? &layouts->plain[REGION_BIAS] : NULL;
   const dnnl_alg_kind_t direct = dnnl_convolution_direct;
   if (name == FORWARD)
     return library->dilated_convolution_forward_desc_init(
-        descriptor, dnnl_forward_training, direct, &any[REGION_X], &any[REGION_W], bias,
-        &any[REGION_Y], g.stride, g.gap, g.before, g.after);
+        descriptor, dnnl_forward_training, direct, &in[REGION_X], &in[REGION_W], bias,
+        &out[REGION_Y], g.stride, g.gap, g.before, g.after);
   if (name == BACKWARD_WEIGHTS)
     return library->dilated_convolution_backward_weights_desc_init(
-        descriptor, direct, &any[REGION_X], &any[REGION_W], bias, &any[REGION_Y], g.stride, g.gap,
+        descriptor, direct, &in[REGION_X], &out[REGION_W], bias, &in[REGION_Y], g.stride, g.gap,
         g.before, g.after);
   /* With few input channels a block of 16 is mostly padding; the plain layout is faster then. */
-  const dnnl_memory_desc_t *data =
-      conv->in_channels / conv->groups < 8 && conv->groups == 1 ? layouts->plain : layouts->any;
-  return library->dilated_convolution_backward_data_desc_init(descriptor, direct, &data[REGION_X],
-                                                              &any[REGION_W], &data[REGION_Y],
-                                                              g.stride, g.gap, g.before, g.after);
+  if (conv->in_channels / conv->groups < 8 && conv->groups == 1 && !conv->rounds)
+    in = out = layouts->plain;
+  return library->dilated_convolution_backward_data_desc_init(
+      descriptor, direct, &out[REGION_X], &layouts->operand[REGION_W], &in[REGION_Y], g.stride,
+      g.gap, g.before, g.after);
 }
 
 static void note_region(struct onednn_conv *state, enum region region, size_t bytes) {
@@ -325,6 +330,16 @@ int fed__onednn_conv_new(const struct fed_context *context, const struct fed_con
   fed__kernel_instance_free(*instance);
   *instance = NULL;
   return code;
+}
+
+int fed__onednn_conv_new_bf16(const struct fed_context *context, const struct fed_conv *shape,
+                              struct fed_kernel_instance **instance) {
+  struct fed_conv rounding = *shape;
+  rounding.rounds = 1;
+  FED_TRY(fed__onednn_conv_new(context, &rounding, instance));
+  if ((*instance)->state) return FED_OK;
+  fed__kernel_instance_free(*instance);
+  return fed__onednn_conv_new(context, shape, instance);
 }
 
 /* ---- running ---- */
