@@ -115,24 +115,46 @@ static int read_optimizer(const struct fed__known_answers *answers, const char *
   return read_number(values, "eps", &options->epsilon);
 }
 
-/* The same parameters train here as there. */
-static int check_trainable(const struct fed__known_answers *answers) {
+/* ---- the model ------------------------------------------------------------------------------ */
+
+static int check_trainable(const struct fed__known_answers *answers, const char *const *names,
+                           size_t count) {
   const struct fed_params *params = fed_model_params(answers->model);
-  const json_t *listed = json_object_get(answers->spec, "trainable");
   const size_t trained = fed_model_trained_count(answers->model);
+  for (size_t i = 0; i < count; i++) {
+    const struct fed_tensor *tensor = fed_params_find(params, names[i]);
+    if (!tensor || (size_t)(tensor - params->tensors) >= trained)
+      return FED_RAISE(FED_E_INPUT, "'%s' has answers, but it does not train here", names[i]);
+  }
+  if (count == trained) return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "%zu parameters train here, the answers are for %zu", trained,
+                   count);
+}
+
+static int load_with_names(struct fed__known_answers *answers, struct fed_slice onnx,
+                           const char **names) {
   size_t index;
   json_t *entry;
+  const json_t *listed = json_object_get(answers->spec, "trainable");
   json_array_foreach(listed, index, entry) {
-    const char *name = json_string_value(json_object_get(entry, "onnx"));
-    const struct fed_tensor *tensor = name ? fed_params_find(params, name) : NULL;
-    if (!tensor || (size_t)(tensor - params->tensors) >= trained)
-      return FED_RAISE(FED_E_INPUT, "'%s' has answers, but it does not train here",
-                       name ? name : "");
+    names[index] = json_string_value(json_object_get(entry, "onnx"));
+    if (!names[index])
+      return FED_RAISE(FED_E_MISSING, "spec.json: 'trainable[%zu].onnx' is missing", index);
   }
-  if (json_array_size(listed) != trained)
-    return FED_RAISE(FED_E_INPUT, "%zu parameters train here, the answers are for %zu", trained,
-                     json_array_size(listed));
-  return FED_OK;
+  const struct fed_model_options options = {.trainable = names,
+                                            .trainable_count = json_array_size(listed)};
+  if (fed_model_load(answers->context, onnx, &options, &answers->model) != FED_OK)
+    return FED_WRAP("model.onnx");
+  return check_trainable(answers, names, json_array_size(listed));
+}
+
+static int load_model(struct fed__known_answers *answers, struct fed_slice onnx) {
+  const size_t count = json_array_size(json_object_get(answers->spec, "trainable"));
+  const char **names = fed__zalloc(answers->context, count + 1, sizeof *names);
+  if (!names) return FED_E_MEMORY;
+  const int code = load_with_names(answers, onnx, names);
+  fed__free(answers->context, names);
+  return code;
 }
 
 static int open_answers(struct fed__known_answers *answers, const struct fed__known_files *files) {
@@ -145,9 +167,7 @@ static int open_answers(struct fed__known_answers *answers, const struct fed__kn
   if (fed_safetensors_decode(files->expect, answers->context, &answers->expect) != FED_OK)
     return FED_WRAP("expect.safetensors");
   FED_TRY(read_spec(answers));
-  if (fed_model_load(answers->context, files->model, NULL, &answers->model) != FED_OK)
-    return FED_WRAP("model.onnx");
-  return check_trainable(answers);
+  return load_model(answers, files->model);
 }
 
 int fed__known_answers_open(const struct fed_context *context, const struct fed__known_files *files,
@@ -174,6 +194,10 @@ void fed__known_answers_free(struct fed__known_answers *answers) {
   fed__free(answers->context, answers);
 }
 
+const struct fed_model *fed__known_answers_model(const struct fed__known_answers *answers) {
+  return answers->model;
+}
+
 /* ---- comparing ------------------------------------------------------------------------------ */
 
 /* One trainer and where its results go. */
@@ -193,7 +217,7 @@ static int find_tolerance(const struct trial *trial, const char *key, double *to
   const json_t *all = json_object_get(trial->answers->spec, "tolerance");
   const json_t *one = json_object_get(json_object_get(all, "per_tensor"), key);
   if (read_number(one, "atol", tolerance) != FED_OK) return FED_WRAP("tolerance of '%s'", key);
-  if (trial->setting->precision == FED_PRECISION_F64) *tolerance *= trial->setting->f64_factor;
+  *tolerance *= trial->setting->factor;
   return FED_OK;
 }
 

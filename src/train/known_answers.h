@@ -16,13 +16,15 @@ struct fed__known_files {
 
 struct fed__known_answers;
 
-/* FED_E_SYNTAX, FED_E_MISSING, FED_E_TYPE for files that are not as described, FED_E_INPUT if
- * other parameters train than the answers are for; and what fed_model_load returns. The slices are
- * borrowed during the call. */
+/* The parameters that have answers train, no others. FED_E_SYNTAX, FED_E_MISSING, FED_E_TYPE for
+ * files that are not as described, FED_E_INPUT if one of those parameters cannot train; and what
+ * fed_model_load returns. The slices are borrowed during the call. */
 FED_MUST int fed__known_answers_open(const struct fed_context *context,
                                      const struct fed__known_files *files,
                                      struct fed__known_answers **answers);
 void fed__known_answers_free(struct fed__known_answers *answers);
+
+const struct fed_model *fed__known_answers_model(const struct fed__known_answers *answers);
 
 /* One compared tensor. */
 struct fed__known_check {
@@ -40,8 +42,7 @@ static inline int fed__known_check_holds(const struct fed__known_check *check) {
 struct fed__known_setting {
   enum fed_precision precision;
   enum fed_kernels kernels;
-  /* In float32 the answers' tolerances hold, in float64 these times this factor. */
-  double f64_factor;
+  double factor; /* times the answers' tolerances, which are for float32; float64 can do better */
   int (*report)(void *data, const struct fed__known_check *check); /* a failure ends the checks */
   void *data;
 };
