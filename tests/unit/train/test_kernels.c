@@ -557,8 +557,16 @@ static void onednn_keeps_the_contract(void **state) {
   check_table(table);
 }
 
-/* oneDNN implements every convolution here; a mistake in describing one to it would hide behind
- * the reference, which takes over what oneDNN refuses. Other bits show that it computed. */
+/* oneDNN computes every convolution here but those of groups with few channels; a mistake in
+ * describing one to it would hide behind the reference, which takes over what oneDNN refuses. Other
+ * bits show that it computed. */
+static int left_to_reference(const struct fed_conv *conv) {
+  const int64_t ins = conv->in_channels / conv->groups;
+  const int depthwise = ins == 1 && conv->out_channels == conv->groups;
+  if (conv->groups == 1) return 0;
+  return conv->window.in[0] > 1 ? ins < 4 : ins < 3 && !depthwise;
+}
+
 static void onednn_computes_itself(void **state) {
   (void)state;
   const struct fed_kernel_table *const reference = &fed__kernels_reference_f32;
@@ -567,8 +575,9 @@ static void onednn_computes_itself(void **state) {
   for (size_t i = 0; i < COUNT(conv_cases); i++) {
     const struct fed_conv conv = conv_of(&conv_cases[i]);
     struct fed_kernel_instance *own = new_conv(table, &conv), *plain = new_conv(reference, &conv);
-    if (table->instance_bytes(own) == reference->instance_bytes(plain))
-      fail_msg("oneDNN refused the convolution '%s'", conv_cases[i].name);
+    const int refused = table->instance_bytes(own) == reference->instance_bytes(plain);
+    if (refused != left_to_reference(&conv))
+      fail_msg("oneDNN %s the convolution '%s'", refused ? "refused" : "took", conv_cases[i].name);
     table->instance_free(own), reference->instance_free(plain);
   }
   const struct fed_conv conv = conv_of(&conv_cases[3]);

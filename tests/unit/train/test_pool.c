@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "unit/train/kernel_vectors.h"
 
 struct pool_case {
@@ -28,6 +29,9 @@ static const struct pool_case pool_cases[] = {
     {2, 5, {1, 6, 6}, {1, 2, 2}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
     {2, 3, {5, 6, 7}, {2, 3, 2}, {1, 2, 3}, {1, 1, 2}, {1, 0, 0}, {0, 1, 1}},
     {1, 2, {6, 4, 4}, {2, 2, 2}, {2, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+    {3, 17, {1, 7, 9}, {1, 3, 3}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+    {1, 9, {1, 5, 5}, {1, 3, 2}, {1, 1, 2}, {1, 2, 1}, {0, 2, 0}, {0, 1, 1}},
+    {2, 7, {3, 4, 5}, {2, 2, 3}, {1, 2, 1}, {1, 1, 2}, {1, 0, 2}, {1, 1, 1}},
     {1, 2, {8, 1, 1}, {3, 1, 1}, {2, 1, 1}, {2, 1, 1}, {2, 0, 0}, {1, 0, 0}},
 };
 
@@ -243,6 +247,35 @@ static void impossible_pools_are_refused(void **state) {
   assert_null(instance);
 }
 
+/* Each allocation in turn fails: reported, and nothing is lost. */
+static void check_allocation_failures(const struct fed_kernel_table *table) {
+  struct fed_pool pool = pool_of(&pool_cases[5]);
+  pool.divisor = FED_POOL_BY_PIXELS;
+  pool.channels = 16;
+  for (long allowed = 0;; allowed++) {
+    struct fed_context short_of_memory;
+    struct failing_alloc failing;
+    struct fed_kernel_instance *instance = NULL;
+    failing_alloc_init(&failing, &short_of_memory, allowed);
+    const int code = table->pool_new(&short_of_memory, &pool, &instance);
+    if (code == FED_OK) table->instance_free(instance);
+    assert_int_equal(failing.living, 0);
+    if (code == FED_OK) {
+      assert_true(allowed >= 2);
+      return;
+    }
+    assert_int_equal(code, FED_E_MEMORY);
+    assert_null(instance);
+  }
+}
+
+static void failing_allocations_are_reported(void **state) {
+  (void)state;
+  check_allocation_failures(&fed__kernels_reference_f32);
+  const struct fed_kernel_table *table = find_onednn();
+  if (table) check_allocation_failures(table);
+}
+
 static void float_reference_pools(void **state) {
   (void)state;
   check_pools(&fed__kernels_reference_f32);
@@ -263,6 +296,7 @@ int main(void) {
       cmocka_unit_test(onednn_table_pools),
       cmocka_unit_test(overhanging_windows_count_what_is_there),
       cmocka_unit_test(impossible_pools_are_refused),
+      cmocka_unit_test(failing_allocations_are_reported),
   };
   return cmocka_run_group_tests(tests, init_context, NULL);
 }

@@ -263,7 +263,39 @@ static void hardmax(struct graph_writer *w) {
   writer_node(w, "Hardmax", "a", "y");
 }
 
+/* Data without elements: what is empty stays so, and nothing is read. */
+static void softmax_empty(struct graph_writer *w) { writer_node(w, "Softmax", "a", "y"); }
+static void softmax_empty_columns(struct graph_writer *w) {
+  writer_int_attribute(w, "axis", 0);
+  writer_node(w, "LogSoftmax", "a", "y");
+}
+static void hardmax_empty(struct graph_writer *w) { writer_node(w, "Hardmax", "a", "y"); }
+static void lp_empty(struct graph_writer *w) { writer_node(w, "LpNormalization", "a", "y"); }
+static void layer_empty(struct graph_writer *w) {
+  writer_node(w, "LayerNormalization", "a,b", "y");
+}
+static void batch_empty(struct graph_writer *w) {
+  writer_node(w, "BatchNormalization", "a,b,c,d,e", "y");
+}
+
 static const struct value_case cases[] = {
+    {"Softmax, empty rows", softmax_empty, {{2, {3, 0}}}, {{{2, {3, 0}}, NUMBERS(0)}}},
+    {"Softmax, no row", softmax_empty, {{2, {0, 3}}}, {{{2, {0, 3}}, NUMBERS(0)}}},
+    {"LogSoftmax, empty", softmax_empty_columns, {{2, {0, 3}}}, {{{2, {0, 3}}, NUMBERS(0)}}},
+    {"Hardmax, empty", hardmax_empty, {{2, {3, 0}}}, {{{2, {3, 0}}, NUMBERS(0)}}},
+    {"LpNormalization, empty", lp_empty, {{2, {3, 0}}}, {{{2, {3, 0}}, NUMBERS(0)}}},
+    {"LayerNormalization, empty rows",
+     layer_empty,
+     {{2, {3, 0}}, {1, {0}}},
+     {{{2, {3, 0}}, NUMBERS(0)}}},
+    {"LayerNormalization, no row",
+     layer_empty,
+     {{2, {0, 3}}, {1, {3}}},
+     {{{2, {0, 3}}, NUMBERS(0)}}},
+    {"BatchNormalization, empty",
+     batch_empty,
+     {{3, {0, 2, 3}}, {1, {2}}, {1, {2}}, {1, {2}}, {1, {2}}},
+     {{{3, {0, 2, 3}}, NUMBERS(0)}}},
     {"Conv, volume",
      conv_volume,
      {{5, {1, 2, 2, 3, 2}}, {5, {2, 2, 2, 2, 1}}, {1, {2}}},

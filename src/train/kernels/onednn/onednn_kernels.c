@@ -3,8 +3,7 @@
  * onednn_kernels.c: the table of float32 kernels on oneDNN. Pooling is fed's own: oneDNN's keeps
  * its argmax in a format of its own, and copying into its layouts takes longer than pooling.
  */
-#include "train/kernels/halving_pool.h"
-#include "train/kernels/instance.h"
+#include "train/kernels/lane_pool.h"
 #include "train/kernels/onednn/onednn_conv.h"
 #include "train/kernels/onednn/onednn_library.h"
 
@@ -27,14 +26,6 @@ static void gemm(const struct fed_gemm *shape, const void *a, const void *b, voi
   if (status != dnnl_success) fed__kernels_reference_f32.gemm(shape, a, b, c);
 }
 
-static void max_pool_forward(struct fed_kernel_instance *instance, const void *x, void *y,
-                             int32_t *argmax) {
-  if (fed__halving_pool_fits(&instance->pool))
-    fed__halving_pool_forward(&instance->pool, x, y, argmax);
-  else
-    fed__kernels_reference_f32.max_pool_forward(instance, x, y, argmax);
-}
-
 static void fill_table(void) {
   filled = fed__kernels_reference_f32;
   filled.name = "onednn";
@@ -42,7 +33,7 @@ static void fill_table(void) {
   filled.conv_new = fed__onednn_conv_new;
   filled.conv_forward = fed__onednn_conv_forward;
   filled.conv_backward = fed__onednn_conv_backward;
-  filled.max_pool_forward = max_pool_forward;
+  fed__lane_pool_fill(&filled);
   load_code = fed__onednn_load(&library);
 }
 
