@@ -260,22 +260,45 @@ FED_API FED_MUST int fed_evaluate(struct fed_trainer *trainer, struct fed_exampl
                                   const uint32_t *rows, size_t row_count,
                                   struct fed_metrics *metrics);
 
-/* Write an ONNX file for a built-in model, initialised as the usual frameworks do (uniform in
- * ±1/sqrt(fan_in)) from `seed`. */
+#define FED_RECIPE_SIZES_MAX 8
+#define FED_RECIPE_CATEGORIES_MAX 64
+
+/* A built-in model to be written as an ONNX file, for those who have none to export. Zeroed: the
+ * recipe's own. docs/recipes.md describes them all. */
 struct fed_recipe_options {
-  const char *recipe;     /* "logreg", "mlp", "2nn", "cnn" */
-  struct fed_shape input; /* without the batch dimension, e.g. [1, 28, 28] or [13] */
-  uint32_t classes;
-  uint32_t hidden[8];  /* mlp, 2nn: widths; cnn: channels of each convolution, then width */
-  size_t hidden_count; /* 0: the recipe's own */
-  uint64_t seed;
+  const char *recipe;     /* "cnn" */
+  struct fed_shape input; /* of an example: an image [1, 28, 28], a table's row [13], tokens
+                             [length], a series [length, channels] */
+  uint32_t classes;       /* of models of text: how many tokens there are */
+  uint32_t hidden[FED_RECIPE_SIZES_MAX]; /* what struct fed_recipe says of sizes */
+  size_t hidden_count;
+  uint32_t categories[FED_RECIPE_CATEGORIES_MAX]; /* tabular: the values of each such column */
+  size_t category_count;
+  uint64_t seed; /* of the parameters' start values */
 };
+
+/* Append the file. FED_E_INPUT for an unknown recipe, FED_E_RANGE, FED_E_SHAPE for numbers that it
+ * does not take, FED_E_TOO_LARGE, FED_E_MEMORY. The same options give the same bytes. */
 FED_API FED_MUST int fed_recipe_write(const struct fed_context *context,
                                       const struct fed_recipe_options *options,
                                       struct fed_buffer *onnx);
 
-/* One line each, NULL-terminated: "cnn: two convolutions with pooling, one hidden layer …". */
-FED_API const char *const *fed_recipe_list(void);
+/* What that model would have and do, without writing it. */
+struct fed_recipe_cost {
+  uint64_t parameters;
+  double multiply_adds; /* of products with weights and in attention; forward, for one example */
+};
+FED_API FED_MUST int fed_recipe_measure(const struct fed_context *context,
+                                        const struct fed_recipe_options *options,
+                                        struct fed_recipe_cost *cost);
+
+struct fed_recipe {
+  const char *summary;
+  const char *sizes; /* what the numbers of hidden mean */
+  struct fed_recipe_options own;
+};
+/* The recipes in turn; NULL behind the last. */
+FED_API const struct fed_recipe *fed_recipe_at(size_t index);
 
 #ifdef __cplusplus
 }

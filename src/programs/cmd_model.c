@@ -9,6 +9,7 @@
 #include "programs/fed_commands.h"
 #include "programs/operator_client.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,33 +18,41 @@
 
 /* ---- new ------------------------------------------------------------------------------------ */
 
-/* "1,28,28" or "1x28x28" as numbers. */
-static int parse_numbers(const char *what, const char *text, int64_t *numbers, size_t max,
-                         size_t *count) {
+/* "1,28,28" or "1x28x28" as numbers; without the option none. */
+static int parse_numbers(struct fed__invocation *invocation, const char *option, int64_t *numbers,
+                         size_t max, size_t *count) {
+  const char *text = fed__option_text(invocation, option);
   *count = 0;
-  while (*text) {
+  while (text && *text) {
     char *end;
     const long long number = strtoll(text, &end, 10);
     if (end == text || number < 1 || number > 1 << 24 || *count == max ||
         (*end && *end != ',' && *end != 'x'))
       return FED_RAISE(FED_E_USAGE, "--%s: expected up to %zu numbers like 1,28,28; found '%s'",
-                       what, max, text);
+                       option, max, text);
     numbers[(*count)++] = number;
     text = *end ? end + 1 : end;
   }
   return FED_OK;
 }
 
+static int parse_small_numbers(struct fed__invocation *invocation, const char *option,
+                               uint32_t *numbers, size_t max, size_t *count) {
+  int64_t wide[FED_RECIPE_CATEGORIES_MAX] = {0};
+  FED_TRY(parse_numbers(invocation, option, wide, max, count));
+  for (size_t i = 0; i < *count; i++) numbers[i] = (uint32_t)wide[i];
+  return FED_OK;
+}
+
 static int recipe_options(struct fed__invocation *invocation, struct fed_recipe_options *options) {
-  const char *input = fed__option_text(invocation, "input");
-  const char *hidden = fed__option_text(invocation, "hidden");
-  int64_t widths[8] = {0};
-  double classes = 10, seed = 1;
+  double classes = 0, seed = 1;
   size_t rank;
-  FED_TRY(parse_numbers("input", input, options->input.dims, FED_RANK_MAX, &rank));
+  FED_TRY(parse_numbers(invocation, "input", options->input.dims, FED_RANK_MAX, &rank));
   options->input.rank = (uint32_t)rank;
-  if (hidden) FED_TRY(parse_numbers("hidden", hidden, widths, 8, &options->hidden_count));
-  for (size_t i = 0; i < options->hidden_count; i++) options->hidden[i] = (uint32_t)widths[i];
+  FED_TRY(parse_small_numbers(invocation, "hidden", options->hidden, FED_RECIPE_SIZES_MAX,
+                              &options->hidden_count));
+  FED_TRY(parse_small_numbers(invocation, "categories", options->categories,
+                              FED_RECIPE_CATEGORIES_MAX, &options->category_count));
   FED_TRY(fed__option_number(invocation, "classes", 2, 1 << 20, &classes));
   FED_TRY(fed__option_number(invocation, "seed", 0, 9e15, &seed));
   options->classes = (uint32_t)classes;
@@ -52,15 +61,62 @@ static int recipe_options(struct fed__invocation *invocation, struct fed_recipe_
   return FED_OK;
 }
 
-static int list_recipes(void) {
-  for (const char *const *line = fed_recipe_list(); *line; line++) printf("%s\n", *line);
-  return FED_OK;
+static json_t *numbers_json(const uint32_t *numbers, size_t count) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < count; i++) json_array_append_new(list, json_integer(numbers[i]));
+  return list;
+}
+
+static json_t *recipe_json(const struct fed_recipe *recipe, const struct fed_recipe_cost *cost) {
+  const struct fed_recipe_options *own = &recipe->own;
+  json_t *input = json_array();
+  for (uint32_t i = 0; i < own->input.rank; i++)
+    json_array_append_new(input, json_integer(own->input.dims[i]));
+  return json_pack("{s:s, s:s, s:o, s:I, s:o, s:s, s:o, s:I, s:f}", "recipe", own->recipe,
+                   "summary", recipe->summary, "input", input, "classes", (json_int_t)own->classes,
+                   "hidden", numbers_json(own->hidden, own->hidden_count), "hidden_meaning",
+                   recipe->sizes, "categories", numbers_json(own->categories, own->category_count),
+                   "parameters", (json_int_t)cost->parameters, "multiply_adds",
+                   cost->multiply_adds);
+}
+
+static void print_numbers(const char *option, const uint32_t *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) printf("%s%" PRIu32, i ? "," : option, numbers[i]);
+}
+
+static void print_recipe(const struct fed_recipe *recipe, const struct fed_recipe_cost *cost) {
+  const struct fed_recipe_options *own = &recipe->own;
+  printf("%s: %s\n    --input ", own->recipe, recipe->summary);
+  for (uint32_t i = 0; i < own->input.rank; i++)
+    printf("%s%" PRId64, i ? "," : "", own->input.dims[i]);
+  print_numbers(" --classes ", &own->classes, own->classes > 0);
+  print_numbers(" --categories ", own->categories, own->category_count);
+  print_numbers(" --hidden ", own->hidden, own->hidden_count);
+  printf("\n    hidden: %s\n    %" PRIu64 " parameters, %.3g million multiply-adds an example\n",
+         recipe->sizes, cost->parameters, cost->multiply_adds / 1e6);
+}
+
+static int list_recipes(struct fed__invocation *invocation) {
+  const struct fed_recipe *recipe;
+  json_t *list = json_array();
+  int code = FED_OK;
+  for (size_t i = 0; (recipe = fed_recipe_at(i)) && code == FED_OK; i++) {
+    struct fed_recipe_cost cost = {0};
+    code = fed_recipe_measure(invocation->context, &recipe->own, &cost);
+    if (code == FED_OK && !invocation->json) print_recipe(recipe, &cost);
+    if (code == FED_OK) json_array_append_new(list, recipe_json(recipe, &cost));
+  }
+  char *text = invocation->json ? json_dumps(list, JSON_INDENT(2)) : NULL;
+  if (text) printf("%s\n", text);
+  free(text); /* jansson's */
+  json_decref(list);
+  return code;
 }
 
 static int new_model(struct fed__invocation *invocation) {
   struct fed_recipe_options options = {0};
   struct fed_buffer onnx;
-  if (!invocation->argument_count) return list_recipes();
+  if (!invocation->argument_count) return list_recipes(invocation);
   FED_TRY(recipe_options(invocation, &options));
   fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
   int code = fed_recipe_write(invocation->context, &options, &onnx);
@@ -212,9 +268,11 @@ static int list_models(struct fed__invocation *invocation) {
 }
 
 static const struct fed__option new_options[] = {
-    {"input", "SHAPE", "of one example, like 1,28,28 or 13", "1,28,28"},
-    {"classes", "COUNT", "classes to tell apart", "10"},
-    {"hidden", "WIDTHS", "mlp, 2nn: layer widths; cnn: channels, then width", NULL},
+    {"input", "SHAPE", "of one example, like 1,28,28 or 13", NULL},
+    {"classes", "COUNT", "classes to tell apart; of text: different tokens", NULL},
+    {"hidden", "NUMBERS", "widths, channels, layers: fed model new lists what each model takes",
+     NULL},
+    {"categories", "COUNTS", "tabular: how many values each column of categories has", NULL},
     {"seed", "NUMBER", "of the start values", "1"},
     {"out", "FILE", "the file to write", "model.onnx"},
     {0}};
@@ -224,7 +282,7 @@ static const struct fed__option export_options[] = {
     {0}};
 static const struct fed__option dir_options[] = {FED__DIR_OPTION, {0}};
 static const char *const new_examples[] = {
-    "fed model new", "list the built-in models",
+    "fed model new", "list the built-in models, with their own options, parameters and cost",
     "fed model new cnn --input 1,28,28 --classes 10 --out cnn.onnx",
     "a small convolutional network for 28 by 28 images", NULL};
 static const char *const show_examples[] = {"fed model show cnn.onnx",
