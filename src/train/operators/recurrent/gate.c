@@ -11,17 +11,17 @@
 struct gate_row {
   const char *name;
   int takes_alpha, takes_beta;
-  double alpha, beta; /* where the attributes say nothing */
+  double alpha, beta; /* where the attributes say nothing; NaN: they must say it */
 };
 
 static const struct gate_row rows[] = {
     [FED__GATE_SIGMOID] = {"Sigmoid", 0, 0, 0, 0},
     [FED__GATE_TANH] = {"Tanh", 0, 0, 0, 0},
     [FED__GATE_RELU] = {"Relu", 0, 0, 0, 0},
-    [FED__GATE_AFFINE] = {"Affine", 1, 1, 1, 0},
+    [FED__GATE_AFFINE] = {"Affine", 1, 1, NAN, NAN},
     [FED__GATE_LEAKY_RELU] = {"LeakyRelu", 1, 0, 0.01, 0},
     [FED__GATE_THRESHOLDED_RELU] = {"ThresholdedRelu", 1, 0, 1, 0},
-    [FED__GATE_SCALED_TANH] = {"ScaledTanh", 1, 1, 1, 1},
+    [FED__GATE_SCALED_TANH] = {"ScaledTanh", 1, 1, NAN, NAN},
     [FED__GATE_HARD_SIGMOID] = {"HardSigmoid", 1, 1, (double)0.2F, 0.5},
     [FED__GATE_ELU] = {"Elu", 1, 0, 1, 0},
     [FED__GATE_SOFTSIGN] = {"Softsign", 0, 0, 0, 0},
@@ -50,6 +50,11 @@ static int find_gate(const ProtobufCBinaryData *name, struct fed__gate *gate) {
 
 /* The value must tell on which side of a bend it is, and what was multiplied. */
 static int check_gate(const struct fed__gate *gate) {
+  if (isnan(gate->alpha) || isnan(gate->beta))
+    return FED_RAISE(FED_E_MISSING,
+                     "activation %s has no default numbers: add the attributes activation_alpha "
+                     "and activation_beta",
+                     rows[gate->kind].name);
   const int bends = gate->kind == FED__GATE_LEAKY_RELU || gate->kind == FED__GATE_ELU;
   if (bends && !(gate->alpha >= 0))
     return FED_RAISE(FED_E_UNSUPPORTED, "activation %s with alpha %g; supported is 0 or more",

@@ -3,13 +3,12 @@
  * op_lstm.c: LSTM with gates i, o, f and the candidate c in this order, from x W' + state R' + B:
  * cell = f * cell + i * c, state = o * h(cell). Peepholes add cell * P to i and f, and the new cell
  * to o; with coupled gates f is 1 - i. Kept beside gates and states: h(cell).
+ * The attribute clip limits what the gates get, not what h gets, as onnxruntime does it.
  */
 #ifndef REAL
 #include "base/raise.h"
 #include "train/kernels/wide.h"
 #include "train/operators/recurrent/recurrent.h"
-
-#include <math.h>
 
 static const struct fed__recurrent_kind kind = {
     .gates = 4,
@@ -99,17 +98,6 @@ static void TYPED(couple)(const struct TYPED(unit) * unit) {
   FED__EACH for (int64_t j = 0; j < unit->hidden; j++) unit->f[j] = 1 - unit->i[j];
 }
 
-static void TYPED(squash)(const struct TYPED(fed__recurrent_run) * run,
-                          const struct TYPED(unit) * unit) {
-  const struct fed__recurrent *layer = run->layer;
-  const REAL high = (REAL)layer->clip, *from = unit->cell;
-  for (int64_t j = 0; high > 0 && j < unit->hidden; j++)
-    unit->squashed[j] = from[j] > high ? high : from[j] < -high ? -high : from[j];
-  TYPED(fed__gate_apply)
-  (&layer->activations[run->direction][2], unit->hidden, high > 0 ? unit->squashed : from,
-   unit->squashed);
-}
-
 FED__WIDE static void TYPED(multiply)(int64_t count, const REAL *a, const REAL *b, REAL *c) {
   FED__EACH for (int64_t j = 0; j < count; j++) c[j] = a[j] * b[j];
 }
@@ -133,7 +121,8 @@ static void TYPED(run_unit)(const struct TYPED(fed__recurrent_run) * run,
     TYPED(add_product)(hidden, unit->p + hidden, unit->cell, unit->o);
     TYPED(fed__recurrent_activate)(run, 0, hidden, unit->o);
   }
-  TYPED(squash)(run, unit);
+  TYPED(fed__gate_apply)
+  (&run->layer->activations[run->direction][2], hidden, unit->cell, unit->squashed);
   TYPED(multiply)(hidden, unit->o, unit->squashed, state);
 }
 
@@ -158,13 +147,10 @@ static void TYPED(step)(const struct TYPED(fed__recurrent_run) * run, int64_t st
 /* dcell += dstate * o * h'(cell); the row's first gate serves as memory. */
 static void TYPED(unsquash)(const struct TYPED(fed__recurrent_run) * run,
                             const struct TYPED(unit) * unit, const REAL *dstate, REAL *dcell) {
-  const REAL high = (REAL)run->layer->clip;
   REAL *slope = run->row;
   TYPED(multiply)(unit->hidden, dstate, unit->o, slope);
   TYPED(fed__gate_derive)
   (&run->layer->activations[run->direction][2], unit->hidden, unit->squashed, slope, slope);
-  for (int64_t j = 0; high > 0 && j < unit->hidden; j++)
-    if (REAL_FUNCTION(fabs)(unit->cell[j]) > high) slope[j] = 0;
   FED__EACH for (int64_t j = 0; j < unit->hidden; j++) dcell[j] += slope[j];
 }
 

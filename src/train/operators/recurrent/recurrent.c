@@ -92,7 +92,13 @@ static int check_lengths(const struct fed__inference *inference,
   if (lengths->dtype != FED_I64)
     return FED_RAISE(FED_E_TYPE, "input sequence_lens should be integers, but is %s",
                      fed_dtype_name(lengths->dtype));
-  return expect_shape("sequence_lens", &lengths->shape, &(struct fed_shape){1, {layer->batch}});
+  FED_TRY(expect_shape("sequence_lens", &lengths->shape, &(struct fed_shape){1, {layer->batch}}));
+  const int64_t *known = lengths->content;
+  for (int64_t i = 0; known && i < layer->batch; i++)
+    if (known[i] < 0 || known[i] > layer->steps)
+      return FED_RAISE(FED_E_RANGE, "sequence_lens has %lld; expected 0 to %lld, the steps of X",
+                       (long long)known[i], (long long)layer->steps);
+  return FED_OK;
 }
 
 /* All inputs that are there against their shapes. */
