@@ -12,6 +12,7 @@
 #include "data/records.h"
 
 #define PLACES_MAX ((size_t)1 << 21)
+#define SAMPLE 4096                /* examples */
 #define PARTS (FED_INPUTS_MAX + 1) /* the inputs, and at the end the target */
 
 /* Where an example is: in the record at this offset and line, the at-th. */
@@ -104,6 +105,15 @@ static int next_record(struct record_examples *self, int *found) {
   return FED_OK;
 }
 
+/* Will all of a plain file fit, if it goes on as it began? Knowing early saves filling memory
+ * first. */
+static int will_fit(const struct record_examples *self, uint64_t memory_max) {
+  const struct fed__records *records = self->records;
+  if (self->examples.count != SAMPLE || records->source.coding != FED__SOURCE_PLAIN) return 1;
+  const double part = (double)fed__text_offset(&records->text) / (double)records->source.end;
+  return (double)memory_used(self) <= (double)memory_max * part;
+}
+
 static int read_all(struct record_examples *self, uint64_t memory_max) {
   const int is_packed = self->records->source.coding != FED__SOURCE_PLAIN;
   const uint64_t memory = is_packed ? FED__DATA_BYTES_MAX : memory_max;
@@ -113,7 +123,8 @@ static int read_all(struct record_examples *self, uint64_t memory_max) {
     FED_TRY(next_record(self, &found));
     if (!found) break;
     for (size_t at = 0; at < self->record_examples; at++) {
-      if (self->is_in_memory && memory_used(self) + example_bytes > memory)
+      if (self->is_in_memory &&
+          (memory_used(self) + example_bytes > memory || !will_fit(self, memory)))
         FED_TRY(leave_memory(self));
       if (self->is_in_memory) FED_TRY(keep_example(self, at));
       if (!is_packed) FED_TRY(add_place(self, (uint32_t)at));
