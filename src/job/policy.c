@@ -3,6 +3,7 @@
  * policy.c: a data owner's policy file, and the decision whether a job may run under it. The
  * decision is a function of its arguments alone: the same policy always gives the same answer.
  */
+#include "base/pattern.h"
 #include "job/job.h"
 #include "job/settings.h"
 
@@ -68,31 +69,9 @@ int fed__policy_explain(const struct fed_context *context, const struct fed__pol
                                json ? FED__SETTINGS_JSON : FED__SETTINGS_TEXT, out);
 }
 
-/* Does the pattern match the whole text? On a mismatch the last '*' takes one more character, so
- * the time is at most the product of the lengths. */
-static int matches(const char *pattern, const char *text) {
-  const char *star = NULL, *resume = NULL;
-  while (*text) {
-    if (*pattern == '*') {
-      star = pattern++;
-      resume = text;
-    } else if (*pattern == *text) {
-      pattern++;
-      text++;
-    } else if (star) {
-      pattern = star + 1;
-      text = ++resume;
-    } else {
-      return 0;
-    }
-  }
-  while (*pattern == '*') pattern++;
-  return *pattern == '\0';
-}
-
 static int allow_name(const struct fed__policy *policy, const struct fed__job *job) {
   for (size_t i = 0; i < policy->job_count; i++)
-    if (matches(policy->jobs[i], job->name)) return FED_OK;
+    if (fed__pattern_matches(policy->jobs[i], job->name)) return FED_OK;
   return FED_RAISE(FED_E_DENIED,
                    "job '%s' is not among the jobs that this site's policy allows; its owner can "
                    "add it to 'allow.jobs'",
@@ -114,7 +93,7 @@ static int allow_signer(const struct fed__policy *policy, const struct fed__job 
                         const struct fed__identity *signer) {
   if (!policy->signer_count) return FED_OK;
   for (size_t i = 0; i < policy->signer_count; i++)
-    if (matches(policy->signers[i], signer->name)) return FED_OK;
+    if (fed__pattern_matches(policy->signers[i], signer->name)) return FED_OK;
   return FED_RAISE(FED_E_DENIED,
                    "job '%s' is signed by '%s', who is not among the signers that this site's "
                    "policy allows; its owner can add them to 'allow.signers'",

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trainable.c: which initializers train. Exporters store constants as float initializers, too,
- * and a name tells nothing; so the metadata entry "fed.trainable" decides, or else the slot that
- * an initializer feeds: directly, or through operators that only rearrange it.
+ * and a name tells nothing; so the caller's patterns decide, or the metadata entry "fed.trainable",
+ * or else the slot that an initializer feeds: directly, or through operators that only rearrange
+ * it.
  */
 #include "base/memory.h"
+#include "base/pattern.h"
 #include "base/raise.h"
 #include "train/operator.h"
 
@@ -163,21 +165,40 @@ static int collect(struct choice *choice) {
   return code;
 }
 
-static int choose(struct choice *choice) {
+/* Say of all initializers that the pattern fits whether they train. Freezing: of those that do. */
+static int mark_pattern(struct choice *choice, const char *pattern, int trains) {
+  const struct fed_model *model = choice->model;
+  size_t count = 0;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    const struct fed__value *value = &model->values[i];
+    if (!is_candidate(value) || choice->statistics[i] || !is_read(model, i)) continue;
+    if (!fed__pattern_matches(pattern, value->name) || (!trains && !choice->slot[i])) continue;
+    choice->slot[i] = (char)trains;
+    count++;
+  }
+  if (count) return FED_OK;
+  return FED_RAISE(FED_E_MISSING, "'%.200s' fits no %s", pattern,
+                   trains ? "float32 initializer that the output depends on" : "trained parameter");
+}
+
+static int choose(struct choice *choice, const struct fed_model_options *options) {
   const struct fed_slice listed = find_metadata(choice->model);
   mark_statistics(choice);
-  if (listed.size)
+  for (size_t i = 0; i < options->trainable_count; i++)
+    FED_TRY(mark_pattern(choice, options->trainable[i], 1));
+  if (!options->trainable_count && listed.size)
     FED_TRY(mark_listed(choice, listed));
-  else
+  else if (!options->trainable_count)
     mark_slots(choice);
+  for (size_t i = 0; i < options->frozen_count; i++)
+    FED_TRY(mark_pattern(choice, options->frozen[i], 0));
   return collect(choice);
 }
 
 int fed__trainable_choose(struct fed_model *model, const struct fed_model_options *options) {
-  (void)options;
   struct choice choice = {model, fed__zalloc(model->context, model->value_count, 1),
                           fed__zalloc(model->context, model->value_count, 1)};
-  int code = choice.slot && choice.statistics ? choose(&choice) : FED_E_MEMORY;
+  int code = choice.slot && choice.statistics ? choose(&choice, options) : FED_E_MEMORY;
   fed__free(model->context, choice.slot);
   fed__free(model->context, choice.statistics);
   return code;
