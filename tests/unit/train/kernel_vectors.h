@@ -17,12 +17,18 @@
 #include "base/rng.h"
 #include "train/kernels/kernels.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
+/* Of float tables: each result lies within this part of the sum of its terms' absolute values (a
+ * float has 6e-8, and sums have up to 10,000 terms). */
+#define TOLERANCE 2e-5
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct fed_context context;
+static const struct fed_kernel_table *const oracle __attribute__((unused)) =
+    &fed__kernels_reference_f64;
 
 static int init_context(void **state) {
   (void)state;
@@ -57,7 +63,7 @@ static struct vector new_random(size_t size, uint64_t number) {
 }
 
 /* Results must be overwritten, so they start as NaN. */
-static struct vector new_result(size_t size) {
+static inline struct vector new_result(size_t size) {
   struct vector vector = new_vector(size);
   for (size_t i = 0; i < size; i++) vector.wide[i] = vector.narrow[i] = NAN;
   return vector;
@@ -66,6 +72,23 @@ static struct vector new_result(size_t size) {
 static void free_vector(struct vector *vector) {
   fed__free(&context, vector->wide);
   fed__free(&context, vector->narrow);
+}
+
+static inline void assert_close(const struct vector *result, const struct vector *scale,
+                                const char *name, const char *what) {
+  for (size_t i = 0; i < result->size; i++) {
+    const double error = fabs((double)result->narrow[i] - result->wide[i]);
+    if (!(error <= TOLERANCE * scale->wide[i] + FLT_MIN))
+      fail_msg("%s, %s[%zu]: expected %.9g, found %.9g (terms sum to %.3g)", name, what, i,
+               result->wide[i], (double)result->narrow[i], scale->wide[i]);
+  }
+}
+
+static inline void assert_same_doubles(const double *expected, const double *found, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!(fabs(expected[i] - found[i]) <= 1e-12 * (1 + fabs(expected[i]))) &&
+        !(isnan(expected[i]) && isnan(found[i])))
+      fail_msg("[%zu]: expected %.17g, found %.17g", i, expected[i], found[i]);
 }
 
 /* oneDNN's table, or NULL after saying why there is none. Another failure than a missing library
