@@ -150,7 +150,7 @@ struct fed_train_options {
   uint64_t schedule_steps; /* the number of steps that the schedule spans */
   uint64_t warmup_steps;   /* first: step s (from 0) of so many has (s + 1) / warmup_steps of the
                               rate; then the schedule begins */
-  uint64_t seed;           /* of dropout */
+  uint64_t seed;           /* of dropout, together with that of struct fed_epochs */
   /* Of losses. Class weights: the weighted sum is divided by the sum of the labels' weights, as
    * PyTorch does. Borrowed until the trainer is freed. */
   uint32_t class_axis;         /* of the output, from 1 on; 0: 1. Softmax, soft cross entropy */

@@ -130,6 +130,7 @@ int fed__walk_begin(struct fed__walk *walk, struct fed_trainer *trainer,
                              .examples = examples,
                              .epochs = epochs,
                              .count = epochs->rows ? epochs->row_count : examples->count};
+  trainer->walk_seed = epochs->seed;
   const int code = prepare_walk(walk);
   if (code != FED_OK) fed__walk_end(walk);
   return code;

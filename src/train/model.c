@@ -44,10 +44,10 @@ static void derive_target(struct fed_model *model) {
 static int check_output(const struct fed_model *model) {
   const struct fed__known *output = &model->shapes.values[model->output];
   char shape[128];
-  if (output->dtype != FED_F32 || output->shape.rank < 1 || output->shape.dims[0] != 1)
+  if (output->dtype != FED_F32 || (output->shape.rank > 0 && output->shape.dims[0] != 1))
     return FED_RAISE(FED_E_SHAPE,
-                     "output '%s' should be float32 with the batch as first dimension, "
-                     "but is %s %s for a batch of 1",
+                     "output '%s' should be float32 with the batch as first dimension (or a single "
+                     "number, the loss), but is %s %s for a batch of 1",
                      model->values[model->output].name, fed_dtype_name(output->dtype),
                      fed_shape_format(&output->shape, shape, sizeof shape));
   return FED_OK;

@@ -159,7 +159,8 @@ static int run(struct fed_trainer *trainer, int learn, const struct fed__update 
   struct fed__plan *plan;
   struct fed_metrics found = {0};
   FED_TRY(find_plan(trainer, &plan));
-  trainer->now = (struct fed__step){learn, trainer->options.seed, trainer->step, update};
+  trainer->now =
+      (struct fed__step){learn, trainer->options.seed ^ trainer->walk_seed, trainer->step, update};
   FED_TRY(run_forward(trainer, plan, learn, &found));
   if (learn && plan->output.gradient) fed__plan_backward(plan);
   metrics->example_count += found.example_count;

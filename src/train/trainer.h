@@ -43,6 +43,7 @@ struct fed_trainer {
   struct fed__plan *last_plan;
   size_t next_plan; /* whose place the next new one takes */
   uint64_t step;
+  uint64_t walk_seed; /* of the last walk through examples: joins in the step's random choices */
 };
 
 /* Blocks for everything but the plans, zeroed. FED_E_MEMORY, FED_E_TOO_LARGE, FED_E_SHAPE. */

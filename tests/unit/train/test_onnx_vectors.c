@@ -29,10 +29,10 @@ static const struct folder {
   double f64_factor;
   int by_rule; /* the rule alone, without a list, finds what trains */
 } folders[] = {
-    {"2nn", CLOSER, 1},          {"autoencoder", CLOSER, 1}, {"cnn", CLOSER, 1},
-    {"elu_leaky_mix", 1, 1},     {"mobilenet_block", 1, 1},  {"resnet8_gn", CLOSER, 0},
-    {"gru_sensor", CLOSER, 1},   {"lstm_char", CLOSER, 1},   {"tabular_embed", CLOSER, 1},
-    {"transformer_block", 1, 0},
+    {"2nn", CLOSER, 1},        {"autoencoder", CLOSER, 1},   {"cnn", CLOSER, 1},
+    {"elu_leaky_mix", 1, 1},   {"gru_sensor", CLOSER, 1},    {"lstm_char", CLOSER, 1},
+    {"mobilenet_block", 1, 1}, {"resnet8_gn", CLOSER, 0},    {"gru_sensor", CLOSER, 1},
+    {"lstm_char", CLOSER, 1},  {"tabular_embed", CLOSER, 1}, {"transformer_block", 1, 0},
 };
 
 enum { MODEL, DATA, EXPECT, SPEC, FILE_COUNT };
