@@ -50,6 +50,17 @@ static inline void fed_examples_free(struct fed_examples *examples) {
   if (examples) examples->free(examples);
 }
 
+/* Examples in memory: the first dimension of each array goes through the examples, FED_F32 or
+ * FED_I64. Nothing is copied: the arrays, which are only read, must last as long as the examples
+ * (the structs and names need not). `target` NULL: the model's output is the loss. Several of these
+ * may share arrays, each with a trainer of its own thread. FED_E_SHAPE if the arrays do not have
+ * the same number of rows, FED_E_TYPE, FED_E_EMPTY, FED_E_TOO_LARGE, FED_E_USAGE, FED_E_MEMORY.
+ * `*examples` is the caller's to free. */
+FED_API FED_MUST int fed_examples_of_arrays(const struct fed_context *context,
+                                            const struct fed_tensor *inputs, size_t input_count,
+                                            const struct fed_tensor *target,
+                                            struct fed_examples **examples);
+
 #ifdef __cplusplus
 }
 #endif
