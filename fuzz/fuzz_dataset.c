@@ -2,8 +2,9 @@
  *
  * fuzz_dataset.c: any bytes as a data owner's file, in the format FUZZ_DATASET (one program each):
  * as inputs beside good labels, and as labels beside good inputs; or, where one file holds all, as
- * that file. A plain file needs memory in proportion to its size. What opens gives, in every row,
- * finite numbers and labels among the classes, and refuses the row behind the last.
+ * that file; or as an image that an index names. A plain file needs memory in proportion to its
+ * size. What opens gives, in every row, finite numbers and labels among the classes, and refuses
+ * the row behind the last.
  */
 #include "fuzz_target.h"
 
@@ -19,6 +20,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define ROWS_MAX 256 /* that are looked at */
 #define CLASSES 3
+#define LIMIT 6 /* of indices: four characters, padding and the unknown */
 
 /* ---- the folder ----------------------------------------------------------------------------- */
 
@@ -45,6 +47,7 @@ static void make_folder(void) {
   struct fuzz_memory memory;
   struct fed_buffer bytes;
   HOLDS((make_temporary("/dev/shm") || make_temporary("/tmp")) && atexit(remove_folder) == 0);
+  write_file("index.csv", fed_slice_of_text("file,label\nfuzzed,a\n"));
   fuzz_memory_begin(&memory, 1 << 20);
   for (size_t i = 0; i < COUNT(good); i++)
     for (size_t j = 1; j < 3 && strcmp(good[i][0], FUZZ_DATASET) == 0; j++) {
@@ -63,16 +66,24 @@ static void check_floats(const struct fed_tensor *tensor, size_t count) {
   for (size_t i = 0; i < count; i++) HOLDS(isfinite(values[i]));
 }
 
+static void check_values(const struct fed_tensor *tensor, size_t count) {
+  const int64_t *values = tensor->data;
+  if (tensor->dtype == FED_F32) {
+    check_floats(tensor, count);
+    return;
+  }
+  for (size_t i = 0; i < count; i++)
+    HOLDS((values[i] >= 0 && values[i] < LIMIT) || values[i] == FED__IGNORED_LABEL);
+}
+
 static void check_row(struct fed_examples *examples, uint32_t row, struct fed_batch *batch,
                       const size_t elements[2]) {
   HOLDS(examples->gather(examples, &row, 1, batch) == FED_OK);
-  check_floats(&batch->inputs[0], elements[0]);
-  if (batch->target.dtype == FED_I64) {
-    const int64_t label = *(const int64_t *)batch->target.data;
-    HOLDS(label >= 0 && label < CLASSES);
-  } else {
-    check_floats(&batch->target, elements[1]);
-  }
+  check_values(&batch->inputs[0], elements[0]);
+  check_values(&batch->target, elements[1]);
+  if (batch->target.dtype == FED_I64 && batch->target.shape.rank == 1)
+    HOLDS(*(const int64_t *)batch->target.data >= 0 &&
+          *(const int64_t *)batch->target.data < CLASSES);
 }
 
 /* `shape` with a leading dimension of 1, and memory for it; 0 when there is none. */
@@ -170,6 +181,44 @@ static void check_table(const char *file, size_t size, int is_packed) {
   check_open(&schema, size, is_packed);
 }
 
+/* Fields of numbers, of a text, and a text by windows. */
+static void check_lines(const char *file, size_t size, int is_packed) {
+  static const char *const names[] = {"no", "yes", "maybe"};
+  struct fed__input_schema input = {.file = file, .array = "x", .shape = {1, {4}}};
+  struct fed__dataset_schema schema = {
+      .format = FED__DATA_JSONL,
+      .inputs = &input,
+      .input_count = 1,
+      .target = {FED__TARGET_CLASS, .array = "y", .classes = CLASSES},
+      .text = {.characters = "abc ", .stride = 3}};
+  check_open(&schema, size, is_packed);
+  input.kind = FED__INPUT_INDICES;
+  input.limit = LIMIT;
+  schema.target.names = names;
+  schema.target.name_count = CLASSES;
+  check_open(&schema, size, is_packed);
+  input.kind = FED__INPUT_TEXT;
+  schema.target.kind = FED__TARGET_NEXT;
+  check_open(&schema, size, is_packed);
+  schema.memory_bytes_max = 1; /* by an index of the file */
+  check_open(&schema, size, is_packed);
+}
+
+static void check_image(size_t size) {
+  static const char *const names[] = {"a", "b", "c"};
+  struct fed__input_schema input = {.file = ".", .shape = {3, {3, 5, 7}}};
+  struct fed__dataset_schema schema = {.format = FED__DATA_IMAGES,
+                                       .inputs = &input,
+                                       .input_count = 1,
+                                       .target = {FED__TARGET_CLASS, "index.csv",
+                                                  .classes = CLASSES, .names = names,
+                                                  .name_count = 3}};
+  check_open(&schema, size, 1);
+  input.shape.dims[0] = 1;
+  schema.images.fit = FED__IMAGE_COVER;
+  check_open(&schema, size, 1);
+}
+
 int fuzz_one(const uint8_t *data, size_t size) {
   static int is_ready;
   enum fed__data_format format;
@@ -181,6 +230,10 @@ int fuzz_one(const uint8_t *data, size_t size) {
   write_file(file, fed_slice_of(data, size));
   if (format == FED__DATA_CSV) {
     check_table(file, size, is_gzip);
+  } else if (format == FED__DATA_JSONL) {
+    check_lines(file, size, is_gzip);
+  } else if (format == FED__DATA_IMAGES) {
+    check_image(size);
   } else if (format == FED__DATA_IDX || format == FED__DATA_NPY) {
     check_arrays(format, file, "labels", size, is_gzip);
     check_arrays(format, "inputs", file, size, is_gzip);

@@ -15,7 +15,8 @@ void fed__data_section_settle(struct fed__job *job) {
   if (target->classes == 0) target->classes = (uint32_t)target->name_count;
   target->probabilities =
       target->kind == FED__TARGET_CLASS && options->loss == FED_LOSS_SOFT_CROSS_ENTROPY;
-  if (target->kind == FED__TARGET_NEXT && !options->has_ignored_label) {
+  if (target->kind == FED__TARGET_NEXT && options->loss == FED_LOSS_SOFTMAX_CROSS_ENTROPY &&
+      !options->has_ignored_label) {
     options->has_ignored_label = 1;
     options->ignored_label = FED__IGNORED_LABEL;
   }
