@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 static void replay(struct fed_slice input) {
-  uint8_t *copy = malloc(input.size ? input.size : 1);
+  uint8_t *copy = calloc(1, input.size ? input.size : 1);
   HOLDS(copy);
   if (input.size) memcpy(copy, input.data, input.size);
   fuzz_one(copy, input.size);

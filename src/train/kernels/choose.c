@@ -7,6 +7,7 @@
 #include "train/kernels/kernels.h"
 
 #include "base/raise.h"
+#include "train/kernels/lane_pool.h"
 #include "train/kernels/onednn/onednn_conv.h"
 #include "train/kernels/vector/vector_gemm.h"
 
@@ -35,6 +36,7 @@ static pthread_once_t best_once = PTHREAD_ONCE_INIT;
 static void fill_products(struct best *best, const struct fed_kernel_table *base,
                           const struct fed__vector_gemm *vector) {
   best->table = *base;
+  fed__lane_pool_fill(&best->table);
   if (!vector) return;
   best->table.gemm = vector->gemm;
   best->table.packed_bytes = vector->packed_bytes;
