@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "job/job.h"
 
@@ -20,6 +21,9 @@
   "version: 1\nname: x\nmodel: {file: m.onnx}\nrounds: {count: 1, cohort: 2, minimum: 2}\n"
 #define SOFT                                                                                       \
   "version: 1\nname: x\nmodel: {file: m.onnx, loss: soft_cross_entropy}\n"                         \
+  "rounds: {count: 1, cohort: 2, minimum: 2}\n"
+#define NUMBERS                                                                                    \
+  "version: 1\nname: x\nmodel: {file: m.onnx, loss: mean_squared_error}\n"                         \
   "rounds: {count: 1, cohort: 2, minimum: 2}\n"
 /* Line 5 and so on. */
 #define JSONL(inputs, target, more)                                                                \
@@ -198,6 +202,36 @@ static void what_does_not_go_together(void **state) {
   }
 }
 
+/* The next fenced example of the page; 0 at the end. */
+static int next_example(const char **page, char *yaml, size_t size) {
+  const char *first = strstr(*page, "```yaml\n"), *last = first ? strstr(first + 8, "```") : NULL;
+  if (!last) return 0;
+  const int length = (int)(last - first - 8);
+  const char *head = HEAD;
+  if (memmem(first + 8, (size_t)length, "mixup", 5)) head = SOFT;
+  if (memmem(first + 8, (size_t)length, "kind: number}", 13)) head = NUMBERS;
+  const int written = snprintf(yaml, size, "%s%.*s", head, length, first + 8);
+  assert_in_range(written, 1, size - 1);
+  *page = last + 3;
+  return 1;
+}
+
+static void the_pages_examples(void **state) {
+  (void)state;
+  struct fed_buffer page;
+  char yaml[4096];
+  int count = 0;
+  fed_buffer_init(&page, &context, 1 << 20);
+  assert_int_equal(fed__file_read(FED_TESTS "/../docs/data.md", &page), FED_OK);
+  const char *at = fed_buffer_text(&page);
+  for (; next_example(&at, yaml, sizeof yaml); count++) {
+    struct fed__job job = accepts(yaml);
+    fed__job_clear(&job);
+  }
+  assert_int_equal(count, 8);
+  fed_buffer_clear(&page);
+}
+
 int main(void) {
   fed_context_init(&context);
   const struct CMUnitTest tests[] = {
@@ -206,6 +240,7 @@ int main(void) {
       cmocka_unit_test(images_and_augmentation),
       cmocka_unit_test(explained_as_json),
       cmocka_unit_test(what_does_not_go_together),
+      cmocka_unit_test(the_pages_examples),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
