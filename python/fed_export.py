@@ -575,6 +575,16 @@ def describe(model, training, names, found, exporter):
     }
 
 
+def write_folder(out, model, training, names, answers, spec):
+    folder = pathlib.Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    (folder / "spec.json").write_text(json.dumps(spec, indent=1) + "\n")
+    if answers:
+        write_safetensors(folder / "data.safetensors", data_arrays(training, names))
+        write_safetensors(folder / "expect.safetensors", answers)
+
+
 def export(module, batches, loss, out, *, exporter="auto", opset=None, steps=STEPS, sgd=None,
            adam=None, keep_dropout=False):
     """Write model.onnx and the answers into the folder `out`; returns what spec.json says.
@@ -594,15 +604,11 @@ def export(module, batches, loss, out, *, exporter="auto", opset=None, steps=STE
     finish_model(model, module, row, found)
     training = Training(row, batches, loss, steps, sgd, adam)
     spec = describe(model, training, names, found, chosen)
-    folder = pathlib.Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    answers = None
     if not random:
         answers, table = measure(module, training, found)
         spec["tolerance"] = {"per_tensor": table}
-        write_safetensors(folder / "data.safetensors", data_arrays(training, names))
-        write_safetensors(folder / "expect.safetensors", answers)
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
-    (folder / "spec.json").write_text(json.dumps(spec, indent=1) + "\n")
+    write_folder(out, model, training, names, answers, spec)
     return spec
 
 
