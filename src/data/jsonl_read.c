@@ -73,7 +73,7 @@ static int parse_line(const struct lines *lines, json_t **object) {
   const char *file = lines->records.source.name;
   *object =
       json_loadb((const char *)lines->line.data, lines->line.size, JSON_REJECT_DUPLICATES, &error);
-  if (*object && json_is_object(*object)) return FED_OK;
+  if (json_is_object(*object)) return FED_OK;
   if (*object)
     return FED_RAISE(FED_E_TYPE, "%s line %llu: expected an object, found %s", file,
                      (unsigned long long)lines->number, fed__json_describe(*object));
