@@ -104,6 +104,9 @@ FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
                             struct fed_slice yaml, struct fed__job *job);
 void fed__job_clear(struct fed__job *job);
 
+/* The word for it in a job file. */
+const char *fed__job_precision_name(enum fed_precision precision);
+
 /* How the job's model is to be loaded; borrows from the job. */
 void fed__job_model_options(const struct fed__job *job, struct fed_model_options *options);
 

@@ -36,6 +36,9 @@ static const char *const schedules[] = {[FED_SCHEDULE_CONSTANT] = "constant",
                                         NULL};
 static const char *const precisions[] = {
     [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", [FED_PRECISION_BF16] = "bf16", NULL};
+
+const char *fed__job_precision_name(enum fed_precision precision) { return precisions[precision]; }
+
 static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
                                       [FED_KERNELS_REFERENCE] = "reference",
                                       [FED_KERNELS_ONEDNN] = "onednn",

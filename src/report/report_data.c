@@ -105,6 +105,8 @@ static uint32_t count_of(const json_t *body, const char *key) {
 static int on_created(struct fed__report_data *data, const struct event *event) {
   data->rounds_wanted = count_of(event->body, "rounds");
   data->model_parameters = fed__report_number(event->body, "parameters", COUNT_MAX);
+  snprintf(data->precision, sizeof data->precision, "%s",
+           fed__report_text(event->body, "precision", ""));
   return FED_OK;
 }
 
@@ -197,6 +199,12 @@ static int on_evaluated(struct fed__report_data *data, const struct event *event
   return FED_OK;
 }
 
+static int on_evaluated_reduced(struct fed__report_data *data, const struct event *event) {
+  FED_TRY(number_of(event->body, "version", 0, &data->reduced_version));
+  data->reduced_accuracy = fed__report_number(event->body, "accuracy", 1);
+  return FED_OK;
+}
+
 /* ---- trouble -------------------------------------------------------------------------------- */
 
 static int keep_incident(struct fed__report_data *data, enum fed__report_trouble kind,
@@ -248,11 +256,17 @@ static int take_event(struct fed__report_data *data, const struct event *event) 
     const char *type;
     int (*take)(struct fed__report_data *data, const struct event *event);
   } takers[] = {
-      {"job.created", on_created},          {"round.started", on_started},
-      {"client.reported", on_reported},     {"round.committed", on_committed},
-      {"model.evaluated", on_evaluated},    {"model.evaluated_by_clients", on_clients_evaluated},
-      {"round.failed", on_round_trouble},   {"round.void", on_round_trouble},
-      {"client.failed", on_client_trouble}, {"client.refused", on_client_trouble},
+      {"model.evaluated_reduced", on_evaluated_reduced},
+      {"job.created", on_created},
+      {"round.started", on_started},
+      {"client.reported", on_reported},
+      {"round.committed", on_committed},
+      {"model.evaluated", on_evaluated},
+      {"model.evaluated_by_clients", on_clients_evaluated},
+      {"round.failed", on_round_trouble},
+      {"round.void", on_round_trouble},
+      {"client.failed", on_client_trouble},
+      {"client.refused", on_client_trouble},
   };
   for (size_t i = 0; i < sizeof takers / sizeof takers[0]; i++)
     if (strcmp(takers[i].type, event->type) == 0) return takers[i].take(data, event);
@@ -304,7 +318,8 @@ static int read_record(struct fed__report_data *data, struct fed_slice text) {
 
 int fed__report_data_init(struct fed__report_data *data, const struct fed_context *context,
                           const struct fed__report_input *input) {
-  *data = (struct fed__report_data){.context = context, .model_parameters = NAN};
+  *data = (struct fed__report_data){
+      .context = context, .model_parameters = NAN, .reduced_accuracy = NAN};
   data->client_numbers = json_object();
   int code = data->client_numbers ? read_record(data, input->record)
                                   : FED_RAISE(FED_E_MEMORY, "out of memory for client names");

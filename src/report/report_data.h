@@ -82,6 +82,9 @@ struct fed__report_data {
   uint64_t newest;         /* the newest committed version */
   uint64_t rounds_wanted;  /* 0: unknown */
   double model_parameters; /* numbers in the model */
+  char precision[8];       /* of training: "f32", "bf16" … */
+  double reduced_accuracy; /* of the last version that was measured in that precision, too */
+  uint64_t reduced_version;
   int64_t first_ms, last_ms;
   uint64_t event_count, skipped_count; /* lines understood, lines left out */
   uint64_t last_number;

@@ -166,6 +166,20 @@ static void list_time(struct fed__markup *markup, const char *name, const json_t
   list_setting(markup, name, text);
 }
 
+/* Reduced precision by name, with what it costs in accuracy. */
+static void list_precision(const struct fed__report_data *data, struct fed__markup *markup) {
+  char text[128];
+  if (strcmp(data->precision, "bf16") != 0) {
+    list_setting(markup, "precision", data->precision);
+    return;
+  }
+  list_setting(markup, "precision", "bf16: products of bfloat16, sums and weights in float32");
+  if (!isfinite(data->reduced_accuracy) || data->reduced_version >= data->version_count) return;
+  snprintf(text, sizeof text, "%.2f %% computed in bf16, %.2f %% in float32",
+           100 * data->reduced_accuracy, 100 * data->versions[data->reduced_version].test_accuracy);
+  list_setting(markup, "test accuracy of the last version", text);
+}
+
 void fed__report_list_settings(const struct fed__report_data *data, struct fed__markup *markup) {
   static const char *const heads[] = {NULL};
   struct fed__number_text text;
@@ -180,6 +194,7 @@ void fed__report_list_settings(const struct fed__report_data *data, struct fed__
                fed__count(fed__report_number(data->record, "version", 1e15), &text));
   if (isfinite(data->model_parameters))
     list_setting(markup, "numbers in the model", fed__count(data->model_parameters, &text));
+  list_precision(data, markup);
   list_setting(markup, "hash of the job file", fed__report_text(data->record, "plan", NULL));
   list_setting(markup, "hash of the model's graph", fed__report_text(data->record, "graph", NULL));
   list_setting(markup, "hash of the newest parameters",

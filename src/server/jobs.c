@@ -108,10 +108,11 @@ static int start_job(struct fed__server *server, const Fed__JobSubmission *submi
   *record = run->record;
   server->runs[server->run_count++] = run;
   fed__digest_encode(&record->plan, plan);
-  fed__server_event(server, record->id, "job.created", "s:s, s:s, s:s, s:i, s:i, s:I", "name",
+  fed__server_event(server, record->id, "job.created", "s:s, s:s, s:s, s:i, s:i, s:I, s:s", "name",
                     record->name, "signer", record->signer, "plan", plan, "rounds",
                     (int)job->rounds.count, "cohort", (int)job->rounds.cohort, "parameters",
-                    (json_int_t)run->plan.shape.element_count);
+                    (json_int_t)run->plan.shape.element_count, "precision",
+                    fed__job_precision_name(job->train.options.precision));
   return FED_OK;
 }
 

@@ -122,10 +122,18 @@ static int make_version(struct fed__run *run) {
 
 /* ---- measuring ------------------------------------------------------------------------------ */
 
-static int measure(struct fed__run *run, struct fed_metrics *metrics) {
+/* The newest version on the test set: in the job's precision, but in float32 instead of bfloat16,
+ * which not every server has; where it has, in bfloat16, too. */
+struct measured {
+  struct fed_metrics metrics, reduced;
+};
+
+static int measure_in(struct fed__run *run, enum fed_precision precision,
+                      struct fed_metrics *metrics) {
   struct fed_train_options options = run->job.train.options;
   struct fed_trainer *trainer = NULL;
   options.batch_size = 64;
+  options.precision = precision;
   FED_TRY(fed_trainer_new(run->server->context, run->model, &options, &trainer));
   int code = fed_trainer_reset(trainer, &run->current);
   if (code == FED_OK) code = fed_evaluate(trainer, run->test_set, NULL, 0, metrics);
@@ -135,8 +143,28 @@ static int measure(struct fed__run *run, struct fed_metrics *metrics) {
   return code;
 }
 
-static void step_after_measuring(struct fed__run *run, int code,
-                                 const struct fed_metrics *metrics) {
+static int measure(struct fed__run *run, struct measured *measured) {
+  const enum fed_precision precision = run->job.train.options.precision;
+  if (precision != FED_PRECISION_BF16) return measure_in(run, precision, &measured->metrics);
+  FED_TRY(measure_in(run, FED_PRECISION_F32, &measured->metrics));
+  const int code = measure_in(run, FED_PRECISION_BF16, &measured->reduced);
+  if (code != FED_E_UNSUPPORTED) return code;
+  fed_error_clear();
+  measured->reduced = (struct fed_metrics){0};
+  return FED_OK;
+}
+
+static void note_reduced(struct fed__run *run, const struct fed_metrics *reduced) {
+  if (!reduced->example_count) return;
+  const double count = (double)reduced->example_count;
+  fed__server_event(run->server, run->record.id, "model.evaluated_reduced",
+                    "s:I, s:s, s:I, s:f, s:f", "version", (json_int_t)run->record.version,
+                    "precision", "bf16", "examples", (json_int_t)reduced->example_count, "loss",
+                    reduced->loss_sum / count, "accuracy", (double)reduced->correct_count / count);
+}
+
+static void step_after_measuring(struct fed__run *run, int code, const struct measured *measured) {
+  const struct fed_metrics *metrics = &measured->metrics;
   struct fed__round_event event = fed__run_event(run, FED__EVENT_MODEL);
   if (code == FED_OK && metrics->example_count) {
     const double count = (double)metrics->example_count;
@@ -147,6 +175,7 @@ static void step_after_measuring(struct fed__run *run, int code,
                       "version", (json_int_t)run->record.version, "examples",
                       (json_int_t)metrics->example_count, "loss", event.loss, "accuracy",
                       event.accuracy);
+    note_reduced(run, &measured->reduced);
   }
   if (fed__run_step(run, &event) != FED_OK)
     fed__log_failure(run->server->context, FED_LOG_ERROR, "round.step_failed");
@@ -155,13 +184,13 @@ static void step_after_measuring(struct fed__run *run, int code,
 /* `current` does not change while the round is closing, so the thread may read it unlocked. */
 static void *run_evaluator(void *data) {
   struct fed__run *run = data;
-  struct fed_metrics metrics = {0};
-  const int code = measure(run, &metrics);
+  struct measured measured = {{0}, {0}};
+  const int code = measure(run, &measured);
   if (code != FED_OK)
     fed__log_failure(run->server->context, FED_LOG_ERROR, "model.evaluation_failed");
   fed__server_lock(run->server);
   run->evaluating = 0;
-  if (!run->broken) step_after_measuring(run, code, &metrics);
+  if (!run->broken) step_after_measuring(run, code, &measured);
   if (fed__server_unlock(run->server) != FED_OK)
     fed__log_failure(run->server->context, FED_LOG_ERROR, "store.failed");
   return NULL;

@@ -226,6 +226,23 @@ static void tells_a_peak_from_the_end(void **state) {
   fed_buffer_clear(&html);
 }
 
+static void names_reduced_precision(void **state) {
+  struct fed_buffer html;
+  const char *page =
+      page_of("{\"number\":1,\"time_ms\":1,\"type\":\"job.created\",\"body\":{\"rounds\":1,"
+              "\"precision\":\"bf16\"}}\n"
+              "{\"number\":2,\"time_ms\":2,\"type\":\"model.evaluated\",\"body\":{\"version\":1,"
+              "\"accuracy\":0.9,\"loss\":1}}\n"
+              "{\"number\":3,\"time_ms\":2,\"type\":\"model.evaluated_reduced\",\"body\":"
+              "{\"version\":1,\"precision\":\"bf16\",\"accuracy\":0.875,\"loss\":1}}\n",
+              "", &html);
+  (void)state;
+  assert_fine(page);
+  assert_says(page, "bf16: products of bfloat16, sums and weights in float32");
+  assert_says(page, "87.50 % computed in bf16, 90.00 % in float32");
+  fed_buffer_clear(&html);
+}
+
 static void shows_a_job_without_events(void **state) {
   struct fed_buffer html;
   (void)state;
@@ -494,6 +511,7 @@ int main(void) {
       cmocka_unit_test(shows_the_numbers),
       cmocka_unit_test(void_attempts_do_not_count),
       cmocka_unit_test(tells_a_peak_from_the_end),
+      cmocka_unit_test(names_reduced_precision),
       cmocka_unit_test(shows_a_job_without_events),
       cmocka_unit_test(says_why_a_job_failed),
       cmocka_unit_test(shows_the_summary),
