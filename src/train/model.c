@@ -53,8 +53,19 @@ static int check_output(const struct fed_model *model) {
   return FED_OK;
 }
 
+/* Better no model than one in which everything trains and travels after all. */
+static int check_options(const struct fed_model_options *options) {
+  if (options->adapted_count)
+    return FED_RAISE(FED_E_UNSUPPORTED, "adapters are not supported; freeze parameters instead");
+  if (options->dimension_count)
+    return FED_RAISE(FED_E_UNSUPPORTED, "extents of named dimensions are not supported; give them "
+                                        "in the ONNX file");
+  return FED_OK;
+}
+
 static int load(struct fed_model *model, struct fed_slice onnx,
                 const struct fed_model_options *options) {
+  FED_TRY(check_options(options));
   model->statistics = options->statistics;
   FED_TRY(fed__onnx_decode(model, onnx));
   FED_TRY(fed__graph_build(model, NULL, 0));
