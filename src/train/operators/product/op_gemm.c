@@ -180,7 +180,7 @@ static int trains_gemm(uint32_t slot, const struct fed_shape *shape) {
 const struct fed__operator fed__op_gemm = {
     .type = "Gemm",
     .opset_min = 13,
-    .opset_max = 23,
+    .opset_max = 28,
     .inputs_min = 2,
     .inputs_max = 3,
     .outputs_max = 1,

@@ -174,7 +174,7 @@ static int trains_matmul(uint32_t slot, const struct fed_shape *shape) {
 const struct fed__operator fed__op_matmul = {
     .type = "MatMul",
     .opset_min = 13,
-    .opset_max = 23,
+    .opset_max = 28,
     .inputs_min = 2,
     .inputs_max = 2,
     .outputs_max = 1,

@@ -6,6 +6,8 @@
 #define FED_TRAIN_PRODUCT_LIST_H
 
 #define FED__OPERATORS_PRODUCT(X)                                                                  \
+  X(attention)                                                                                     \
+  X(einsum)                                                                                        \
   X(gemm)                                                                                          \
   X(matmul)
 
