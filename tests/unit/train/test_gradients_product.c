@@ -95,6 +95,28 @@ static void only_scores(struct graph_writer *w) {
   writer_node(w, "Attention", "a,b,c", ",,,y");
 }
 
+/* The caches are constants: rows of cosines and sines of some angles. */
+static void rotary(struct graph_writer *w, size_t rank, const int64_t *dims, const char *inputs) {
+  float cosines[32], sines[32];
+  for (int i = 0; i < 32; i++) cosines[i] = cosf(0.7F * (float)i), sines[i] = sinf(0.7F * (float)i);
+  w->opset = 23;
+  writer_floats(w, "cosines", rank, dims, cosines);
+  writer_floats(w, "sines", rank, dims, sines);
+  writer_node(w, "RotaryEmbedding", inputs, "y");
+}
+static void rotary_halves(struct graph_writer *w) { rotary(w, INTS(2, 3, 2), "a,cosines,sines"); }
+static void rotary_interleaved(struct graph_writer *w) {
+  writer_int_attribute(w, "interleaved", 1);
+  rotary_halves(w);
+}
+static void rotary_places(struct graph_writer *w) {
+  static const int64_t places[] = {0, 4, 2, 1, 1, 3}, dims[] = {2, 3};
+  writer_tensor(w, "places", 7, 2, dims, places, sizeof places);
+  writer_int_attribute(w, "num_heads", 2);
+  writer_int_attribute(w, "rotary_embedding_dim", 4);
+  rotary(w, INTS(5, 2), "a,cosines,sines,places");
+}
+
 #define FOUR(batch, heads, rows, width)                                                            \
   {                                                                                                \
     4, { batch, heads, rows, width }                                                               \
@@ -160,6 +182,9 @@ static const struct operand_case cases[] = {
      only_scores,
      {FOUR(2, 1, 3, 2), FOUR(2, 1, 4, 2), FOUR(2, 1, 4, 3)},
      "a,b"},
+    {"RotaryEmbedding", rotary_halves, {FOUR(2, 2, 3, 4)}},
+    {"RotaryEmbedding, interleaved", rotary_interleaved, {FOUR(2, 2, 3, 4)}},
+    {"RotaryEmbedding, places, a part", rotary_places, {{3, {2, 3, 12}}}},
 };
 
 int main(void) { return check_gradients(cases, sizeof cases / sizeof cases[0]); }

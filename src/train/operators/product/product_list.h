@@ -9,6 +9,7 @@
   X(attention)                                                                                     \
   X(einsum)                                                                                        \
   X(gemm)                                                                                          \
-  X(matmul)
+  X(matmul)                                                                                        \
+  X(rotary_embedding)
 
 #endif
