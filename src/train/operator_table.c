@@ -22,18 +22,48 @@ static const char *list_operators(char *text, size_t size) {
   return text;
 }
 
-const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset) {
+/* What helps against an operator that is not there. */
+static const char *advice(const char *domain, const char *type) {
+  static const char *const control_flow[] = {"If", "Loop", "Scan", "SequenceMap"};
+  if (strcmp(domain, "ai.onnx.ml") == 0)
+    return "trees and scikit-learn's own operators do not train by gradients: a built-in model "
+           "(fed model new logreg, mlp) takes their place; ";
+  for (size_t i = 0; i < sizeof control_flow / sizeof *control_flow; i++)
+    if (strcmp(type, control_flow[i]) == 0)
+      return "export with the loop unrolled and the branch taken, or use layers that become LSTM, "
+             "GRU or RNN; ";
+  return "";
+}
+
+static int raise_missing(const struct fed__node *node, const char *domain, const char *type,
+                         int64_t opset) {
   char list[3000];
+  return FED_RAISE(
+      FED_E_UNSUPPORTED,
+      "node '%.100s': operator %.60s%s%.60s of opset %lld is not supported; %ssupported are %s",
+      node->name, domain, *domain ? "." : "", type, (long long)opset, advice(domain, type),
+      list_operators(list, sizeof list));
+}
+
+static int raise_opset(const struct fed__node *node, const struct fed__operator *op,
+                       int64_t opset) {
+  return FED_RAISE(FED_E_UNSUPPORTED,
+                   "node '%.100s': operator %s of opset %lld is not supported, that of opsets %d "
+                   "to %d is; export with one of these",
+                   node->name, op->type, (long long)opset, op->opset_min, op->opset_max);
+}
+
+const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset) {
   const char *type = node->message->op_type ? node->message->op_type : "";
   const char *domain = node->message->domain ? node->message->domain : "";
   const int standard = !*domain || strcmp(domain, "ai.onnx") == 0;
-  for (size_t i = 0; standard && i < OPERATOR_COUNT; i++)
-    if (strcmp(operators[i]->type, type) == 0 && opset >= operators[i]->opset_min &&
-        opset <= operators[i]->opset_max)
-      return operators[i];
-  FED_RAISE(FED_E_UNSUPPORTED,
-            "node '%.100s': operator %.60s%s%.60s of opset %lld is not supported; supported are %s",
-            node->name, domain, *domain ? "." : "", type, (long long)opset,
-            list_operators(list, sizeof list));
+  for (size_t i = 0; standard && i < OPERATOR_COUNT; i++) {
+    const struct fed__operator *op = operators[i];
+    if (strcmp(op->type, type) != 0) continue;
+    if (opset >= op->opset_min && opset <= op->opset_max) return op;
+    (void)raise_opset(node, op, opset);
+    return NULL;
+  }
+  (void)raise_missing(node, domain, type, opset);
   return NULL;
 }

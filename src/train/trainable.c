@@ -56,6 +56,7 @@ static void mark_slots(struct choice *choice) {
       const struct fed__value *value = &model->values[node->inputs[j]];
       const int passes = j < 32 && (node->op->passes >> j & 1) && any_output(choice, node);
       const struct fed_shape *shape = is_candidate(value) ? &value->initializer->shape : NULL;
+      if (shape && shape->rank == 0) continue; /* a lone number, such as a start that is expanded */
       if (passes || (node->op->trains && node->op->trains(j, shape)))
         choice->slot[node->inputs[j]] = 1;
     }

@@ -133,6 +133,18 @@ static void test_unsupported_operator(void **state) {
   check_refused(&writer, FED_E_UNSUPPORTED,
                 "node 'node_y': operator Hadamard of opset 17 is not "
                 "supported; supported are Abs, ");
+  begin_graph(&writer);
+  writer_node(&writer, "Loop", "x,w", "y");
+  check_refused(&writer, FED_E_UNSUPPORTED, "export with the loop unrolled");
+}
+
+static void test_operator_of_another_opset(void **state) {
+  (void)state;
+  struct graph_writer writer;
+  begin_graph(&writer);
+  writer_node(&writer, "Gelu", "x", "y");
+  check_refused(&writer, FED_E_UNSUPPORTED,
+                "operator Gelu of opset 17 is not supported, that of opsets 20 to ");
 }
 
 static void test_opsets(void **state) {
@@ -460,6 +472,7 @@ int main(void) {
       cmocka_unit_test_prestate(test_flipped, (void *)(uintptr_t) "cnn"),
       cmocka_unit_test(test_sound),
       cmocka_unit_test(test_unsupported_operator),
+      cmocka_unit_test(test_operator_of_another_opset),
       cmocka_unit_test(test_opsets),
       cmocka_unit_test(test_cycle),
       cmocka_unit_test(test_itself),

@@ -79,6 +79,26 @@ static void test_patterns(void **state) {
   check_trained(*state, &(struct fed_model_options){.frozen = all, .frozen_count = 1}, "");
 }
 
+/* As the start of an unrolled recurrence, of which exporters make one number that is expanded. */
+static void test_expanded_number_is_a_constant(void **state) {
+  (void)state;
+  struct graph_writer writer;
+  const int64_t square[2] = {WIDTH, WIDTH}, row[1] = {WIDTH};
+  const float values[WIDTH * WIDTH] = {0.5f};
+  writer_init(&writer);
+  writer_input(&writer, "x", 1, row);
+  writer_floats(&writer, "w", 2, square, values);
+  writer_floats(&writer, "start", 0, NULL, values);
+  writer_ints(&writer, "size", 2, square);
+  writer_node(&writer, "MatMul", "x,w", "h");
+  writer_node(&writer, "Expand", "start,size", "started");
+  writer_node(&writer, "MatMul", "h,started", "y");
+  writer_output(&writer, "y");
+  writer_finish(&writer);
+  check_trained(&writer, NULL, "w");
+  writer_clear(&writer);
+}
+
 static void check_refused(struct graph_writer *writer, const struct fed_model_options *options,
                           const char *part) {
   struct fed_model *model;
@@ -171,6 +191,7 @@ static void test_unsupported_options(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_expanded_number_is_a_constant),
       WRITER_TEST(test_patterns),
       WRITER_TEST(test_patterns_that_fit_nothing),
       WRITER_TEST(test_frozen_stay),
