@@ -54,6 +54,15 @@ static void close_job(struct fed__work_session *session) {
   session->data_folder = NULL;
 }
 
+/* The smaller of the job's limit and the owner's: refused with the figures before anything is
+ * allocated, not by the system in the middle of a step. */
+static int new_trainer(struct fed__work_session *session, uint64_t owners_limit) {
+  struct fed_train_options options = session->job.train.options;
+  if (owners_limit && (!options.memory_bytes_max || options.memory_bytes_max > owners_limit))
+    options.memory_bytes_max = owners_limit;
+  return fed_trainer_new(session->context, session->model, &options, &session->trainer);
+}
+
 static int open_parts(struct fed__work_session *session, const struct fed__work_request *request) {
   const struct fed_context *context = session->context;
   struct fed_model_options model_options;
@@ -67,7 +76,7 @@ static int open_parts(struct fed__work_session *session, const struct fed__work_
   if (!session->job.data.name) return FED_OK; /* a job that only moves parameters */
   FED_TRY(
       fed__job_examples_open(&session->job, request->data_folder, request->client, &session->data));
-  return fed_trainer_new(context, session->model, &session->job.train.options, &session->trainer);
+  return new_trainer(session, request->memory_bytes_max);
 }
 
 static int is_open(const struct fed__work_session *session,

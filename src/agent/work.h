@@ -16,7 +16,8 @@ struct fed__work_request {
                                   earlier round (safetensors); empty or of another model: the
                                   graph's */
   const char *data_folder;
-  const char *client; /* this agent's name in the federation */
+  const char *client;        /* this agent's name in the federation */
+  uint64_t memory_bytes_max; /* the owner's limit: a plan that needs more is refused; 0: none */
   uint64_t round;
   int train;    /* train and make an update; else evaluate only */
   int evaluate; /* evaluate the received model on the held-out rows */

@@ -117,6 +117,7 @@ static int serve_one(const struct fed_context *context, struct fed__work_session
                                             .statistics = fed_buffer_slice(&parts[PART_STATISTICS]),
                                             .data_folder = fed_buffer_text(&parts[PART_FOLDER]),
                                             .client = fed_buffer_text(&parts[PART_CLIENT]),
+                                            .memory_bytes_max = frame.limits.memory_bytes_max,
                                             .round = frame.round,
                                             .train = frame.train,
                                             .evaluate = frame.evaluate};

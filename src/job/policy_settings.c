@@ -52,7 +52,8 @@ static const struct fed__setting share[] = {
 
 static const struct fed__setting limits[] = {
     {"memory", FED__SETTING_SIZE, AT(memory_bytes_max), .initial = "0 B", .unit = "bytes",
-     .meaning = "of a training process; 0: no limit"},
+     .meaning =
+         "of a training process; a plan that needs more is refused with the figures; 0: no limit"},
     {"cpu", FED__SETTING_DURATION, AT(cpu_s_max), .initial = "0 s", .maximum = 31536000,
      .unit = "s", .meaning = "processor time of a round's training; 0: no limit"},
     {"train", FED__SETTING_DURATION, AT(train_s_max), .initial = "0 s", .maximum = 31536000,

@@ -172,6 +172,23 @@ static void work_is_repeatable(void **state) {
   fed__work_result_clear(&other);
 }
 
+/* With the figures, before anything is trained. */
+static void a_plan_beyond_the_owners_memory_is_refused(void **state) {
+  struct site *site = *state;
+  struct fed__work_session *session;
+  struct fed__work_result result;
+  struct fed__work_request request = request_of(site);
+  request.memory_bytes_max = 200;
+  fed__work_result_init(&result, &site->context);
+  assert_int_equal(fed__work_session_new(&site->context, &session), FED_OK);
+  assert_int_equal(fed__work_do(session, &request, &result), FED_E_TOO_LARGE);
+  assert_non_null(strstr(fed_error_last()->message, "200"));
+  request.memory_bytes_max = 64 << 20;
+  work_in(session, &request, &result);
+  fed__work_session_free(session);
+  fed__work_result_clear(&result);
+}
+
 static void the_child_gives_the_same_bytes(void **state) {
   struct site *site = *state;
   const struct fed__work_limits no_limits = {0};
@@ -354,6 +371,7 @@ int main(void) {
 #define AT_SITE(test) cmocka_unit_test_setup_teardown(test, open_site, close_site)
   const struct CMUnitTest tests[] = {
       AT_SITE(work_is_repeatable),
+      AT_SITE(a_plan_beyond_the_owners_memory_is_refused),
       AT_SITE(the_child_gives_the_same_bytes),
       AT_SITE(the_wall_clock_is_limited),
       AT_SITE(processor_time_is_limited),
