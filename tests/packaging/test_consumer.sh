@@ -1,15 +1,48 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# test_consumer.sh: install into a fresh prefix, then build and run a foreign program against it in
-# the three ways that are offered: find_package, pkg-config, and pkg-config with the static library.
+# test_consumer.sh: install into a fresh prefix, then build and run the programs of examples/embed
+# against it in the three ways that are offered: find_package, pkg-config, and pkg-config with the
+# static library.
 #   test_consumer.sh BUILD_FOLDER WORK_FOLDER
 set -eu
 build=$1 work=$2
-source=$(dirname "$0")/consumer
+source=$(cd "$(dirname "$0")/../../examples/embed" && pwd)
 rm -rf "$work"
 mkdir -p "$work"
 exec 2>&1
+
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+
+# The line of `log` that begins with `when`, without that word.
+outcome() { sed -n "s/^$2: //p" "$1"; }
+
+# try PROGRAM…: it learns, the file that it writes has what it learnt, and the same run gives the
+# same bytes.
+try() {
+  "$@" "$source/ring.onnx" "$work/trained.onnx" >"$work/first" || fail "$* does not run"
+  "$@" "$source/ring.onnx" "$work/same.onnx" >"$work/same"
+  "$@" "$work/trained.onnx" "$work/further.onnx" >"$work/second"
+  cat "$work/first"
+  cmp "$work/trained.onnx" "$work/same.onnx" || fail "two runs differ"
+  cmp -s "$source/ring.onnx" "$work/trained.onnx" && fail "nothing was trained"
+  [ "$(outcome "$work/second" before)" = "$(outcome "$work/first" after)" ] ||
+    fail "the trained model is not the one that was evaluated"
+  right=$(outcome "$work/first" after | sed 's/.*, \([0-9]*\).*/\1/')
+  [ "$right" -ge 95 ] || fail "only $right % right after training"
+}
+
+# refuse PROGRAM…: bytes that are no model end in a message and the exit status for bad input.
+refuse() {
+  status=0
+  "$@" "$source/Makefile" "$work/none.onnx" >"$work/refused" 2>&1 || status=$?
+  cat "$work/refused"
+  [ "$status" = 3 ] || fail "exit status $status for a file that is no model, expected 3"
+  grep -q 'not an ONNX file' "$work/refused" || fail "the message does not say what is wrong"
+}
 
 echo "install"
 for component in library development; do
@@ -18,20 +51,26 @@ done
 libraries=$(dirname "$(find "$work/prefix" -name libfed.so.0)")
 
 echo "find_package"
-cmake -S "$source" -B "$work/cmake" -G Ninja -D CMAKE_PREFIX_PATH="$work/prefix" >"$work/cmake.log"
-cmake --build "$work/cmake" >"$work/cmake.log"
-"$work/cmake/consumer"
+cmake -S "$source" -B "$work/cmake" -G Ninja -D CMAKE_PREFIX_PATH="$work/prefix" \
+  -D CMAKE_C_FLAGS='-Wall -Wextra -Wpedantic -Werror' \
+  -D CMAKE_CXX_FLAGS='-Wall -Wextra -Wpedantic -Werror' >"$work/cmake.log"
+cmake --build "$work/cmake" >"$work/cmake.log" || fail "$(cat "$work/cmake.log")"
+try "$work/cmake/embed"
+try "$work/cmake/embed++"
+refuse "$work/cmake/embed"
+refuse "$work/cmake/embed++"
 
 PKG_CONFIG_PATH=$libraries/pkgconfig
 export PKG_CONFIG_PATH
 
 echo "pkg-config"
-# shellcheck disable=SC2046 # the flags are words
-cc "$source/consumer.c" -o "$work/shared" $(pkg-config --cflags --libs fed)
-LD_LIBRARY_PATH=$libraries "$work/shared"
+cp -r "$source" "$work/make"
+make -C "$work/make" >"$work/make.log" || fail "$(cat "$work/make.log")"
+try env LD_LIBRARY_PATH="$libraries" "$work/make/embed"
+try env LD_LIBRARY_PATH="$libraries" "$work/make/embed++"
 
 echo "pkg-config --static"
 rm "$libraries"/libfed.so
-# shellcheck disable=SC2046
-cc "$source/consumer.c" -o "$work/static" $(pkg-config --cflags --static --libs fed)
-"$work/static"
+make -C "$work/make" --always-make STATIC=--static >"$work/make.log" || fail "$(cat "$work/make.log")"
+try "$work/make/embed"
+try "$work/make/embed++"
