@@ -98,11 +98,11 @@ static void let_idle_worker_go(struct fed__agent *agent) {
   fed_buffer_clear(&agent->graph.bytes);
   fed_buffer_clear(&agent->approval.bytes);
   fed_buffer_clear(&agent->parameters.bytes);
-  fed__memory_trim();
 }
 
 static int work_once(struct fed__agent *agent) {
   Fed__CheckInReply *reply = NULL;
+  if (!agent->worker.pid) fed__memory_trim(); /* before a wait that may be long */
   FED_TRY(check_in(agent, &reply));
   int code = FED_OK;
   if (reply->task) {

@@ -16,7 +16,8 @@ char *fed__copy_text(const struct fed_context *context, const char *text);
 char *fed__copy_slice_text(const struct fed_context *context, struct fed_slice slice);
 char *fed__format(const struct fed_context *context, const char *format, ...) FED_PRINTF(2, 3);
 
-/* Give back to the system what was freed and is kept for later: worth it before a long wait. */
+/* Give back to the system what was freed and is kept for later, and the pages of code that has run:
+ * worth it before a long wait. */
 void fed__memory_trim(void);
 
 /* Overwrite a secret; the compiler cannot leave it out. */

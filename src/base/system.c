@@ -7,9 +7,12 @@
 #include "fed/context.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -20,10 +23,28 @@ static void *system_resize(struct fed_alloc *self, void *pointer, size_t size) {
   return NULL;
 }
 
+/* Code that has run stays mapped; most of it (start-up, the libraries' own) will not run again
+ * soon. Without these pages a process is as it was before it first ran them: they are read from the
+ * page cache when they are wanted. */
+static void drop_code(void) {
+  FILE *maps = fopen("/proc/self/maps", "re");
+  char line[4400], permissions[8], path[4100];
+  if (!maps) return;
+  while (fgets(line, sizeof line, maps)) {
+    uintptr_t from, to;
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s %*s %*s %*s %4099s", &from, &to, permissions,
+               path) == 4 &&
+        strcmp(permissions, "r-xp") == 0 && path[0] == '/')
+      madvise((void *)from, to - from, MADV_DONTNEED);
+  }
+  fclose(maps);
+}
+
 void fed__memory_trim(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+  drop_code();
 }
 
 static int64_t read_clock_us(clockid_t id) {

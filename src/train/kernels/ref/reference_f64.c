@@ -2,6 +2,10 @@
  *
  * reference_f64.c: the reference kernels in double.
  */
+#include "train/kernels/wide.h"
+
+#undef FED__WIDE /* the oracle need not be fast */
+#define FED__WIDE
 #define REAL double
 #define TABLE fed__kernels_reference_f64
 #define PRECISION FED_PRECISION_F64
