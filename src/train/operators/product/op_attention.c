@@ -145,10 +145,8 @@ static int infer_attention(const struct fed__inference *inference) {
   struct attention layer;
   FED_TRY(refuse_caches(inference));
   for (uint32_t i = QUERY; i <= VALUE; i++) {
-    const struct fed__known *input = fed__infer_input(inference, i);
-    if (!input) return FED_RAISE(FED_E_MISSING, "the inputs Q, K and V must be there");
     FED_TRY(fed__infer_real(inference, i));
-    shapes[i] = &input->shape;
+    shapes[i] = &fed__infer_input(inference, i)->shape;
   }
   FED_TRY(read_layer(inference->node, shapes, &layer));
   const struct fed__known *mask = fed__infer_input(inference, MASK);

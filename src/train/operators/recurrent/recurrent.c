@@ -130,8 +130,6 @@ static int infer_layer(const struct fed__inference *inference,
                        const struct fed__recurrent_kind *kind, struct fed__recurrent *layer) {
   const struct fed__known *x = fed__infer_input(inference, FED__RECURRENT_X);
   const struct fed__known *r = fed__infer_input(inference, FED__RECURRENT_R);
-  if (!x || !r || !fed__infer_input(inference, FED__RECURRENT_W))
-    return FED_RAISE(FED_E_MISSING, "the inputs X, W and R must be there");
   FED_TRY(read_layer(inference->node, &x->shape, &r->shape, kind, layer));
   return check_inputs(inference, layer);
 }
