@@ -57,20 +57,38 @@ struct fed_model_options {
   uint64_t adapter_seed;
 };
 
-/* Parse an ONNX file (opset 13 to 23). Everything unsupported is refused here, naming node,
- * operator and what is supported: FED_E_SYNTAX, FED_E_UNSUPPORTED, FED_E_SHAPE, FED_E_TYPE,
- * FED_E_TOO_LARGE; FED_E_MISSING for a pattern that fits nothing and for a named dimension without
- * an extent. `options` NULL: zeroed. `*model` is the caller's to free. The bytes are copied. */
+/* Parse an ONNX file (opset 13 or newer, as long as its operators have not changed since those that
+ * the engine knows). Functions of the model are put in place of their calls. Everything unsupported
+ * is refused here, naming node, operator and what to do: FED_E_SYNTAX, FED_E_UNSUPPORTED,
+ * FED_E_SHAPE, FED_E_TYPE, FED_E_TOO_LARGE; FED_E_MISSING for a pattern that fits nothing and for a
+ * named dimension without an extent. `options` NULL: zeroed. `*model` is the caller's to free. The
+ * bytes are copied. */
 FED_API FED_MUST int fed_model_load(const struct fed_context *context, struct fed_slice onnx,
                                     const struct fed_model_options *options,
                                     struct fed_model **model);
 FED_API void fed_model_free(struct fed_model *model);
 
 /* What travels: the trainable parameters with their values in the file, in the order of the
- * file's initializers, then the running statistics that are averaged; float32. Owned by the model.
+ * file's initializers, then the running statistics that are averaged; float32, whatever real type
+ * the file has them in. Owned by the model. With adapters, "<weight>.lora_A" and "<weight>.lora_B"
+ * of each weight, and no other parameter.
+ *
  * Which initializers train: those that options->trainable fits; else those that the file's
- * metadata entry "fed.trainable" (names, comma separated) lists; else every float initializer that
- * feeds the weight, bias, scale or table slot of an operator that has such a slot. */
+ * metadata entry "fed.trainable" (names, comma separated) lists; else this rule. A float
+ * initializer trains if it feeds, directly or through operators that only rearrange it, the weight,
+ * bias, scale or table slot of an operator that has such a slot: both operands of Gemm and MatMul
+ * (rank 2 or more), weights and bias of convolutions, recurrent and normalising operators, PRelu's
+ * slope, Gather's table (rank 2 or more), both operands of Add and Mul (more than one element). Not
+ * if
+ *   - it is an operand of Add, Mul, MatMul or Gemm, and the other operand comes from positions and
+ *     single numbers only (a formula);
+ *   - it is a list that Add or Mul puts on the examples before anything else happens to them, and
+ *     something else trains (normalised inputs);
+ *   - Add, Mul or Gather has it, and its values are a mask's (one is not finite or at most -10000,
+ *     or all are 0 or one other value), or those of sines and cosines (pairs whose squares add up
+ *     to 1, or rotary tables, which have each number twice);
+ *   - it is the ones or zeros of an InstanceNormalization behind a Reshape (group normalisation).
+ * docs/models.md has it with examples; `fed model show` says which case holds. */
 FED_API const struct fed_params *fed_model_params(const struct fed_model *model);
 
 /* How many of them, from the first on, train: the rest are running statistics. */
@@ -83,11 +101,17 @@ FED_API const struct fed_params *fed_model_local_params(const struct fed_model *
  * shape follows from the loss and the graph's first output. */
 FED_API const struct fed_example_spec *fed_model_inputs(const struct fed_model *model);
 
-/* A table of the nodes (name, operator, output shape, parameters) for people, appended to `out`. */
+/* Tables of the inputs, nodes and initializers with what of them trains and why, appended to `out`
+ * for people, or as JSON. */
 FED_API FED_MUST int fed_model_describe(const struct fed_model *model, struct fed_buffer *out);
+FED_API FED_MUST int fed_model_describe_json(const struct fed_model *model, struct fed_buffer *out);
 
-/* Append the file with these parameter values in place of its own: same graph, same names. The
- * set must match fed_model_params. */
+/* The supported operators with their opsets, a line each, or as JSON. */
+FED_API FED_MUST int fed_operators_describe(int as_json, struct fed_buffer *out);
+
+/* Append the file with these parameter values in place of its own: same graph, same names, same
+ * types (float16 and the like are rounded to); everything else as it was. Adapters are added to the
+ * weights that they adapt. The set must match fed_model_params. */
 FED_API FED_MUST int fed_model_export(const struct fed_model *model,
                                       const struct fed_params *params, struct fed_buffer *out);
 

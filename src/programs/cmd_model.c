@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd_model.c: fed model new|show|list|export.
+ * cmd_model.c: fed model new|list|export.
  */
 #include "base/file.h"
 #include "base/raise.h"
@@ -129,55 +129,6 @@ static int new_model(struct fed__invocation *invocation) {
   return code;
 }
 
-/* ---- show ----------------------------------------------------------------------------------- */
-
-static int load_model(struct fed__invocation *invocation, const char *file,
-                      struct fed_model **model) {
-  struct fed_buffer onnx;
-  fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
-  int code = fed__file_read(file, &onnx);
-  if (code == FED_OK) {
-    code = fed_model_load(invocation->context, fed_buffer_slice(&onnx), NULL, model);
-    if (code != FED_OK) code = FED_WRAP("%s", file);
-  }
-  fed_buffer_clear(&onnx);
-  return code;
-}
-
-static void print_params_json(const struct fed_params *params) {
-  json_t *list = json_array();
-  for (size_t i = 0; i < params->count; i++) {
-    json_t *dims = json_array();
-    for (uint32_t d = 0; d < params->tensors[i].shape.rank; d++)
-      json_array_append_new(dims, json_integer(params->tensors[i].shape.dims[d]));
-    json_array_append_new(list, json_pack("{s:s, s:o, s:I}", "name", params->tensors[i].name,
-                                          "shape", dims, "elements",
-                                          (json_int_t)fed_tensor_elements(&params->tensors[i])));
-  }
-  json_t *json = json_pack("{s:I, s:o}", "parameters", (json_int_t)fed_params_elements(params),
-                           "trainable", list);
-  char *text = json_dumps(json, JSON_INDENT(2));
-  printf("%s\n", text ? text : "{}");
-  free(text); /* jansson's */
-  json_decref(json);
-}
-
-static int show_model(struct fed__invocation *invocation) {
-  struct fed_model *model = NULL;
-  struct fed_buffer text;
-  FED_TRY(load_model(invocation, invocation->arguments[0], &model));
-  fed_buffer_init(&text, invocation->context, (size_t)16 << 20);
-  int code = FED_OK;
-  if (invocation->json)
-    print_params_json(fed_model_params(model));
-  else
-    code = fed_model_describe(model, &text);
-  fwrite(text.data ? (char *)text.data : "", 1, text.size, stdout);
-  fed_buffer_clear(&text);
-  fed_model_free(model);
-  return code;
-}
-
 /* ---- versions on the server ----------------------------------------------------------------- */
 
 static json_t *get_json(const struct fed_context *context, struct fed__http_client *client,
@@ -285,16 +236,12 @@ static const char *const new_examples[] = {
     "fed model new", "list the built-in models, with their own options, parameters and cost",
     "fed model new cnn --input 1,28,28 --classes 10 --out cnn.onnx",
     "a small convolutional network for 28 by 28 images", NULL};
-static const char *const show_examples[] = {"fed model show cnn.onnx",
-                                            "what the model computes and what of it trains", NULL};
 static const char *const export_examples[] = {"fed model export fashion-cnn-1 --out model.onnx",
                                               "the newest version, same graph and names", NULL};
 
-const struct fed__command fed__model_commands[4] = {
+const struct fed__command fed__model_commands[3] = {
     {"model new", "[RECIPE]", "write a built-in model as an ONNX file", NULL, new_options,
      new_examples, 0, 1, new_model},
-    {"model show", "FILE", "show an ONNX model's operators and trainable parameters", NULL, NULL,
-     show_examples, 1, 1, show_model},
     {"model list", "", "list the newest version of each job's model", NULL, dir_options, NULL, 0, 0,
      list_models},
     {"model export", "JOB", "write a job's newest model version to a file", NULL, export_options,

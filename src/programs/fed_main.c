@@ -25,6 +25,7 @@ int main(int count, char **words) {
       {fed__operator_commands, COUNT(fed__operator_commands)},
       {fed__job_commands, COUNT(fed__job_commands)},
       {fed__model_commands, COUNT(fed__model_commands)},
+      {fed__model_show_commands, COUNT(fed__model_show_commands)},
       {fed__verify_commands, COUNT(fed__verify_commands)},
       {fed__train_commands, COUNT(fed__train_commands)},
       {fed__report_commands, COUNT(fed__report_commands)},

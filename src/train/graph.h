@@ -10,9 +10,36 @@
 
 #include "fed/train.h"
 #include "onnx.pb-c.h"
+#include "train/name_index.h"
 
 #define FED__NODES_MAX 16384
-#define FED__NONE (-1)
+
+/* Whether an initializer trains, and why: X(name, trains, in words). */
+#define FED__ROLE_LIST(X)                                                                          \
+  X(UNREAD, 0, "nothing that leads to the output reads it")                                        \
+  X(OTHER_TYPE, 0, "no real numbers")                                                              \
+  X(CONSTANT, 0, "in no slot that trains: a constant of a formula")                                \
+  X(MASK, 0, "by its values a mask")                                                               \
+  X(WAVES, 0, "by its values a table of sines and cosines")                                        \
+  X(FORMULA, 0, "meets nothing but positions and constants")                                       \
+  X(PREPROCESSING, 0, "shifts or scales the examples before anything trains")                      \
+  X(GROUP_NORM, 0, "ones or zeros of a group normalisation that is written out")                   \
+  X(UNLISTED, 0, "not in the list of what trains")                                                 \
+  X(FROZEN, 0, "frozen by the options")                                                            \
+  X(ADAPTED, 0, "frozen: adapters train in its place")                                             \
+  X(STATISTIC_FROZEN, 0, "running statistic, as in the file")                                      \
+  X(STATISTIC_LOCAL, 0, "running statistic, measured, stays where it is")                          \
+  X(STATISTIC_AVERAGED, 0, "running statistic, measured, averaged")                                \
+  X(SLOT, 1, "in a slot that trains")                                                              \
+  X(LISTED, 1, "in the file's list fed.trainable")                                                 \
+  X(CHOSEN, 1, "by the options")                                                                   \
+  X(ADAPTER, 1, "adapter")
+
+enum fed__role {
+#define FED__ROLE_ENUM(name, trains, words) FED__ROLE_##name,
+  FED__ROLE_LIST(FED__ROLE_ENUM)
+#undef FED__ROLE_ENUM
+};
 
 struct fed__value {
   const char *name;
@@ -22,6 +49,28 @@ struct fed__value {
                                            FED__NONE */
   int32_t local;                        /* index in local_params, or FED__NONE */
   const struct fed_tensor *initializer; /* its content in the file, or NULL */
+  enum fed__role role;                  /* of an initializer */
+};
+
+/* A low-rank adapter: in export the weight becomes weight + gain * down * up. Indices of model's
+ * initializers. */
+struct fed__adapter {
+  int32_t weight, down, up;
+  int transposed; /* the weight is stored [out, in] */
+  double gain;
+};
+
+/* A symbolic dimension of an input, with the extent that the options give it. */
+struct fed__symbol {
+  const char *name;
+  int64_t extent;
+};
+
+/* A default of an attribute of a function, decoded; the message is the model's to free. */
+struct fed__function_default {
+  struct fed__function_default *next;
+  const Onnx__FunctionProto *function;
+  Onnx__AttributeProto *attribute;
 };
 
 struct fed__node {
@@ -59,9 +108,18 @@ struct fed_model {
   const struct fed_context *context;
   struct fed__message_memory memory;
   Onnx__ModelProto *message;
+  size_t file_bytes;
+  struct fed__function_default *defaults;
+  struct fed__made *made; /* what loading made besides the message, a list */
   int64_t opset;
 
-  struct fed_tensor *initializers; /* views of the message's, in its order */
+  struct fed_tensor *initializers; /* views of the message's, in its order; then the adapters' */
+  size_t initializer_count;
+  struct fed__adapter *adapters;
+  size_t adapter_count;
+  struct fed__symbol symbols[FED_INPUTS_MAX * FED_RANK_MAX]; /* each once, in the inputs' order */
+  size_t symbol_count;
+  const char *batch_name; /* of the inputs' first dimension; NULL if it has none */
   struct fed__value *values;
   struct fed__node *nodes;
   int32_t *edges; /* the nodes' inputs and outputs */
@@ -77,23 +135,50 @@ struct fed_model {
 
 /* Refuse bytes that would make the protobuf decoder recurse deeply or work quadratically:
  * FED_E_SYNTAX, FED_E_TRUNCATED, FED_E_TOO_LARGE. Linear; no allocation. */
-FED_MUST int fed__onnx_scan(struct fed_slice bytes);
+FED_MUST int fed__onnx_scan(const ProtobufCMessageDescriptor *type, struct fed_slice bytes);
 
 /* A view of an ONNX tensor's content after checking type, shape and length; `name` for errors. */
 FED_MUST int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name,
                               struct fed_tensor *tensor);
 
+/* The type for one of ONNX's, and its bytes an element: FED_E_UNSUPPORTED and 0 for one that is
+ * not supported. */
+FED_MUST int fed__onnx_dtype(int32_t onnx_type, enum fed_dtype *dtype);
+size_t fed__onnx_unit(int32_t onnx_type);
+
+/* Real numbers of any type as float32, and back, to the nearest. */
+void fed__floats_widen(const struct fed_tensor *from, size_t count, float *to);
+void fed__floats_narrow(const float *from, size_t count, enum fed_dtype dtype, void *to);
+int fed__dtype_is_real(enum fed_dtype dtype);
+
 /* Decode the bytes into model->message. */
 FED_MUST int fed__onnx_decode(struct fed_model *model, struct fed_slice onnx);
+void fed__function_defaults_clear(struct fed_model *model);
+
+/* Zeroed memory that lives as long as the model; NULL: out of memory. Only while loading. */
+void *fed__model_alloc(struct fed_model *model, size_t count, size_t size);
 
 /* Values and nodes from model->message; everything that cannot be trained is refused. `given`: the
  * graph's inputs where their contents are known; then no batch is looked for and all nodes are
- * needed. NULL: the inputs are examples. */
-FED_MUST int fed__graph_build(struct fed_model *model, const struct fed_tensor *given,
-                              size_t given_count);
+ * needed. NULL: the inputs are examples. `options` NULL: none. */
+FED_MUST int fed__graph_build(struct fed_model *model, const struct fed_model_options *options,
+                              const struct fed_tensor *given, size_t given_count);
+
+/* What examples must hold for one of the graph's inputs; `truth`: it comes as integers and goes on
+ * as truth values. */
+FED_MUST int fed__onnx_input(struct fed_model *model, const struct fed_model_options *options,
+                             const Onnx__ValueInfoProto *message, struct fed_tensor *input,
+                             int *truth);
+
+/* ONNX's own operators: the domain is left out or "ai.onnx". */
+int fed__domain_is_standard(const char *domain);
 
 /* The first output that is not left out; FED__NONE if all are. */
 int32_t fed__node_output(const struct fed__node *node);
+
+/* In words why an initializer trains or does not, and whether it does. */
+const char *fed__role_words(enum fed__role role);
+int fed__role_trains(enum fed__role role);
 
 /* Choose the trainable initializers and the statistics, and move their content into model->params
  * and model->local_params. */

@@ -42,7 +42,7 @@ int fed__graph_evaluate(const struct fed_context *context, struct fed_slice onnx
   if (!model) return FED_E_MEMORY;
   model->context = context;
   int code = fed__onnx_decode(model, onnx);
-  if (code == FED_OK) code = fed__graph_build(model, inputs ? inputs : &none, input_count);
+  if (code == FED_OK) code = fed__graph_build(model, NULL, inputs ? inputs : &none, input_count);
   if (code == FED_OK) code = fed__shapes_infer(model, 1, &model->shapes);
   if (code == FED_OK) code = copy_outputs(model, outputs);
   fed_model_free(model);

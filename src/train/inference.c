@@ -35,10 +35,8 @@ static void *new_content(struct fed__shapes *shapes, size_t bytes) {
   for (size_t i = 0; i < count; i++) ((wide *)to)[i] = (wide)((const type *)from)[i];              \
   break
 
-static void widen(enum fed_dtype dtype, const void *from, size_t count, void *to) {
+static void widen_integers(enum fed_dtype dtype, const void *from, size_t count, void *to) {
   switch (dtype) {
-  case FED_F64:
-    WIDEN(double, float);
   case FED_I8:
     WIDEN(int8_t, int64_t);
   case FED_U8:
@@ -51,6 +49,8 @@ static void widen(enum fed_dtype dtype, const void *from, size_t count, void *to
     WIDEN(int32_t, int64_t);
   case FED_U32:
     WIDEN(uint32_t, int64_t);
+  case FED_U64:
+    WIDEN(uint64_t, int64_t);
   default:
     break;
   }
@@ -65,13 +65,16 @@ static int know_tensor(struct fed__shapes *shapes, struct fed__known *known,
   if (dtype == tensor->dtype || known->elements == 0) return FED_OK;
   void *content = new_content(shapes, known->elements * fed_dtype_size(dtype));
   if (!content) return FED_E_MEMORY;
-  widen(tensor->dtype, tensor->data, known->elements, content);
+  if (dtype == FED_F32)
+    fed__floats_widen(tensor, known->elements, content);
+  else
+    widen_integers(tensor->dtype, tensor->data, known->elements, content);
   known->content = content;
   return FED_OK;
 }
 
 enum fed_dtype fed__dtype_for_work(enum fed_dtype dtype) {
-  if (dtype == FED_F32 || dtype == FED_F64 || dtype == FED_F16 || dtype == FED_BF16) return FED_F32;
+  if (fed__dtype_is_real(dtype)) return FED_F32;
   return dtype == FED_BOOL ? FED_BOOL : FED_I64;
 }
 

@@ -24,12 +24,32 @@ int fed__onnx_decode(struct fed_model *model, struct fed_slice onnx) {
   struct fed__message_memory *memory = &model->memory;
   *memory = (struct fed__message_memory){.context = model->context};
   memory->allocator = (ProtobufCAllocator){message_alloc, message_free, memory};
-  FED_TRY(fed__onnx_scan(onnx));
+  if (onnx.size == 0) return FED_RAISE(FED_E_EMPTY, "the ONNX file is empty");
+  FED_TRY(fed__onnx_scan(&onnx__model_proto__descriptor, onnx));
+  model->file_bytes = onnx.size;
   model->message = onnx__model_proto__unpack(&memory->allocator, onnx.size, onnx.data);
   if (memory->exhausted) return FED_RAISE(FED_E_MEMORY, "out of memory decoding the ONNX file");
   if (!model->message)
     return FED_RAISE(FED_E_SYNTAX, "not an ONNX file: the protobuf decoder refused it");
   return FED_OK;
+}
+
+struct fed__made {
+  struct fed__made *next;
+  _Alignas(16) unsigned char bytes[];
+};
+
+void *fed__model_alloc(struct fed_model *model, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
+    FED_RAISE(FED_E_MEMORY, "out of memory: %zu elements of %zu bytes", count, size);
+    return NULL;
+  }
+  struct fed__made *content = fed__zalloc(model->context, sizeof *content + bytes, 1);
+  if (!content) return NULL;
+  content->next = model->made;
+  model->made = content;
+  return content->bytes;
 }
 
 /* Cross entropy's target: one label for every position of the output, [N, classes, positions…]. */
@@ -44,31 +64,20 @@ static void derive_target(struct fed_model *model) {
 static int check_output(const struct fed_model *model) {
   const struct fed__known *output = &model->shapes.values[model->output];
   char shape[128];
-  if (output->dtype != FED_F32 || (output->shape.rank > 0 && output->shape.dims[0] != 1))
+  if (output->dtype != FED_F32 || (output->shape.rank && output->shape.dims[0] != 1))
     return FED_RAISE(FED_E_SHAPE,
-                     "output '%s' should be float32 with the batch as first dimension (or a single "
-                     "number, the loss), but is %s %s for a batch of 1",
+                     "output '%s' should be float32 with the batch as first dimension (or a "
+                     "single number, a loss), but is %s %s for a batch of 1",
                      model->values[model->output].name, fed_dtype_name(output->dtype),
                      fed_shape_format(&output->shape, shape, sizeof shape));
   return FED_OK;
 }
 
-/* Better no model than one in which everything trains and travels after all. */
-static int check_options(const struct fed_model_options *options) {
-  if (options->adapted_count)
-    return FED_RAISE(FED_E_UNSUPPORTED, "adapters are not supported; freeze parameters instead");
-  if (options->dimension_count)
-    return FED_RAISE(FED_E_UNSUPPORTED, "extents of named dimensions are not supported; give them "
-                                        "in the ONNX file");
-  return FED_OK;
-}
-
 static int load(struct fed_model *model, struct fed_slice onnx,
                 const struct fed_model_options *options) {
-  FED_TRY(check_options(options));
   model->statistics = options->statistics;
   FED_TRY(fed__onnx_decode(model, onnx));
-  FED_TRY(fed__graph_build(model, NULL, 0));
+  FED_TRY(fed__graph_build(model, options, NULL, 0));
   FED_TRY(fed__trainable_choose(model, options));
   FED_TRY(fed__shapes_infer(model, 1, &model->shapes));
   FED_TRY(check_output(model));
@@ -101,6 +110,12 @@ void fed_model_free(struct fed_model *model) {
   fed__free(context, model->nodes);
   fed__free(context, model->values);
   fed__free(context, model->initializers);
+  fed__function_defaults_clear(model);
+  while (model->made) {
+    struct fed__made *made = model->made;
+    model->made = made->next;
+    fed__free(context, made);
+  }
   if (model->message) onnx__model_proto__free_unpacked(model->message, &model->memory.allocator);
   fed__free(context, model);
 }

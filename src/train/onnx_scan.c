@@ -87,11 +87,10 @@ static int scan_message(const ProtobufCMessageDescriptor *type, struct fed_slice
   return FED_OK;
 }
 
-int fed__onnx_scan(struct fed_slice bytes) {
+int fed__onnx_scan(const ProtobufCMessageDescriptor *type, struct fed_slice bytes) {
   size_t messages = 0;
-  if (bytes.size == 0) return FED_RAISE(FED_E_EMPTY, "the ONNX file is empty");
   if (bytes.size > FILE_BYTES_MAX)
     return FED_RAISE(FED_E_TOO_LARGE, "the ONNX file has %zu bytes, at most %zu are possible",
                      bytes.size, FILE_BYTES_MAX);
-  return scan_message(&onnx__model_proto__descriptor, bytes, 0, &messages);
+  return scan_message(type, bytes, 0, &messages);
 }

@@ -2,11 +2,12 @@
  *
  * onnx_tensor.c: a checked view of a tensor inside an ONNX message. Nothing is copied: raw bytes
  * and typed arrays of the decoded message both lie in memory as C arrays of the element type.
+ * (Small types that ONNX keeps in wide integers were unpacked before: flat_graph.c.)
  */
 #include "base/raise.h"
 #include "train/graph.h"
 
-/* How ONNX stores a type: its number, ours, and the typed array that may hold it. */
+/* How ONNX stores a type: its number, ours, and the typed array that may hold it as it is. */
 static const struct storage {
   int32_t onnx;
   enum fed_dtype dtype;
@@ -16,16 +17,49 @@ static const struct storage {
   offsetof(Onnx__TensorProto, n_##field), offsetof(Onnx__TensorProto, field)
     {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, FED_F32, TYPED_ARRAY(float_data)},
     {ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE, FED_F64, TYPED_ARRAY(double_data)},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, FED_I32, TYPED_ARRAY(int32_data)},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, FED_F16, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16, FED_BF16, 0, 0},
     {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, FED_I64, TYPED_ARRAY(int64_data)},
-    {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, FED_BOOL, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, FED_I32, TYPED_ARRAY(int32_data)},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT16, FED_I16, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT8, FED_I8, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT64, FED_U64, TYPED_ARRAY(uint64_data)},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT32, FED_U32, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT16, FED_U16, 0, 0},
     {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, FED_U8, 0, 0},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, FED_BOOL, 0, 0},
 };
 
 static const struct storage *find_storage(int32_t onnx_type) {
   for (size_t i = 0; i < sizeof storages / sizeof storages[0]; i++)
     if (storages[i].onnx == onnx_type) return &storages[i];
   return NULL;
+}
+
+/* ONNX's name of a type, where it is worth one in a message. */
+static const char *name_of_type(int32_t onnx_type) {
+  static const char *const names[] = {
+      [0] = "undefined",     [8] = "string",          [14] = "complex64",  [15] = "complex128",
+      [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz",
+      [21] = "uint4",        [22] = "int4",           [23] = "float4e2m1"};
+  const size_t count = sizeof names / sizeof names[0];
+  return onnx_type >= 0 && (size_t)onnx_type < count && names[onnx_type] ? names[onnx_type]
+                                                                         : "unknown";
+}
+
+size_t fed__onnx_unit(int32_t onnx_type) {
+  const struct storage *storage = find_storage(onnx_type);
+  return storage ? fed_dtype_size(storage->dtype) : 0;
+}
+
+int fed__onnx_dtype(int32_t onnx_type, enum fed_dtype *dtype) {
+  const struct storage *storage = find_storage(onnx_type);
+  if (!storage)
+    return FED_RAISE(FED_E_UNSUPPORTED,
+                     "ONNX data type %d (%s) is not supported: convert the model to float32",
+                     (int)onnx_type, name_of_type(onnx_type));
+  *dtype = storage->dtype;
+  return FED_OK;
 }
 
 static int read_shape(const Onnx__TensorProto *message, const char *name, struct fed_shape *shape) {
@@ -42,7 +76,8 @@ static int refuse_foreign(const Onnx__TensorProto *message, const char *name) {
       (message->has_data_location &&
        message->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT))
     return FED_RAISE(FED_E_UNSUPPORTED,
-                     "tensor '%s' keeps its data in another file: save the model as one file",
+                     "tensor '%s' keeps its data in another file: save the model as one file "
+                     "(Python: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\"))",
                      name);
   if (message->segment)
     return FED_RAISE(FED_E_UNSUPPORTED, "tensor '%s' is stored in segments", name);
@@ -67,23 +102,19 @@ int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name,
                      struct fed_tensor *tensor) {
   size_t elements, size, wanted;
   char shape[128];
-  const struct storage *storage = find_storage(message->data_type);
   FED_TRY(refuse_foreign(message, name));
-  if (!storage)
-    return FED_RAISE(FED_E_UNSUPPORTED,
-                     "tensor '%s' has ONNX data type %d; supported are float32, float64, int32, "
-                     "int64, uint8 and bool: convert the model to float32",
-                     name, (int)message->data_type);
-  *tensor = (struct fed_tensor){.name = name, .dtype = storage->dtype};
+  *tensor = (struct fed_tensor){.name = name};
+  if (fed__onnx_dtype(message->data_type, &tensor->dtype) != FED_OK)
+    return FED_WRAP("tensor '%s'", name);
   FED_TRY(read_shape(message, name, &tensor->shape));
   if (fed_shape_elements(&tensor->shape, &elements) != FED_OK) return FED_WRAP("tensor '%s'", name);
-  const void *data = find_data(message, storage, &size);
-  if (__builtin_mul_overflow(elements, fed_dtype_size(storage->dtype), &wanted) || size != wanted)
+  const void *data = find_data(message, find_storage(message->data_type), &size);
+  if (__builtin_mul_overflow(elements, fed_dtype_size(tensor->dtype), &wanted) || size != wanted)
     return FED_RAISE(FED_E_SHAPE,
                      "tensor '%s' of shape %s needs %zu elements of %s, but has %zu "
                      "bytes",
                      name, fed_shape_format(&tensor->shape, shape, sizeof shape), elements,
-                     fed_dtype_name(storage->dtype), size);
+                     fed_dtype_name(tensor->dtype), size);
   tensor->data = (void *)(uintptr_t)data;
   return FED_OK;
 }

@@ -134,9 +134,12 @@ struct fed__operator {
 FED__OPERATOR_LIST(FED__OPERATOR_DECLARE)
 #undef FED__OPERATOR_DECLARE
 
-/* The operator of a node; NULL and FED_E_UNSUPPORTED, naming the node, the operator and all that
- * there are. */
+/* The operator of a node; NULL and FED_E_UNSUPPORTED, naming the node, the operator and what to do
+ * about it. */
 const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset);
+
+/* All that there are, from 0 on; then NULL. */
+const struct fed__operator *fed__operator_at(size_t index);
 
 /* An optional input that the node leaves out. */
 static inline int fed__operand_absent(const struct fed__operation *operation, uint32_t slot) {

@@ -5,8 +5,6 @@
 #include "base/raise.h"
 #include "train/operator.h"
 
-#include <stdio.h>
-
 static const struct fed__operator *const operators[] = {
 #define OPERATOR_ENTRY(name) &fed__op_##name,
     FED__OPERATOR_LIST(OPERATOR_ENTRY)
@@ -15,55 +13,65 @@ static const struct fed__operator *const operators[] = {
 
 #define OPERATOR_COUNT (sizeof operators / sizeof operators[0])
 
-static const char *list_operators(char *text, size_t size) {
-  size_t at = 0;
-  for (size_t i = 0; i < OPERATOR_COUNT && at < size; i++)
-    at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", operators[i]->type);
-  return text;
+static int refuse_domain(const struct fed__node *node, const char *domain, const char *type) {
+  const char *help = "it is a runtime's or a converter's own: export with ONNX's operators only";
+  if (strncmp(domain, "com.microsoft", 13) == 0)
+    help = "an optimiser of onnxruntime made it: use the model as it was exported, without "
+           "optimisation";
+  if (strncmp(domain, "ai.onnx.ml", 10) == 0)
+    help =
+        "of scikit-learn's models, linear ones and networks can be trained; convert them with "
+        "skl2onnx's black_op={'LinearClassifier', 'LinearRegressor', 'Scaler', 'Normalizer'} and "
+        "options zipmap=False, raw_scores=True. Trees do not train by gradients: a built-in model "
+        "(fed model new logreg, mlp) takes their place";
+  if (strncmp(domain, "ai.onnx.preview.training", 24) == 0)
+    help = "it trains, which fed does itself: export the forward graph alone";
+  return FED_RAISE(FED_E_UNSUPPORTED, "node '%.100s': operator %.60s of domain %.60s: %s",
+                   node->name, type, domain, help);
 }
 
-/* What helps against an operator that is not there. */
-static const char *advice(const char *domain, const char *type) {
-  static const char *const control_flow[] = {"If", "Loop", "Scan", "SequenceMap"};
-  if (strcmp(domain, "ai.onnx.ml") == 0)
-    return "trees and scikit-learn's own operators do not train by gradients: a built-in model "
-           "(fed model new logreg, mlp) takes their place; ";
-  for (size_t i = 0; i < sizeof control_flow / sizeof *control_flow; i++)
-    if (strcmp(type, control_flow[i]) == 0)
-      return "export with the loop unrolled and the branch taken, or use layers that become LSTM, "
-             "GRU or RNN; ";
-  return "";
-}
-
-static int raise_missing(const struct fed__node *node, const char *domain, const char *type,
-                         int64_t opset) {
-  char list[3000];
+static int refuse_opset(const struct fed__node *node, const struct fed__operator *op,
+                        int64_t opset) {
   return FED_RAISE(
       FED_E_UNSUPPORTED,
-      "node '%.100s': operator %.60s%s%.60s of opset %lld is not supported; %ssupported are %s",
-      node->name, domain, *domain ? "." : "", type, (long long)opset, advice(domain, type),
-      list_operators(list, sizeof list));
+      "node '%.100s': operator %s of opset %lld is not supported, that of opsets %d to "
+      "%d is: export the model with opset %d",
+      node->name, op->type, (long long)opset, op->opset_min, op->opset_max,
+      opset < op->opset_min ? op->opset_min : op->opset_max);
 }
 
-static int raise_opset(const struct fed__node *node, const struct fed__operator *op,
-                       int64_t opset) {
+static int refuse_type(const struct fed__node *node, const char *type, int64_t opset) {
+  static const char *const control_flow[] = {"If", "Loop", "Scan", "SequenceMap"};
+  const char *help = "`fed model operators` lists those that are";
+  for (size_t i = 0; i < sizeof control_flow / sizeof *control_flow; i++)
+    if (strcmp(type, control_flow[i]) == 0)
+      help = "export with the loop unrolled and the branch taken, or use layers that become LSTM, "
+             "GRU or RNN";
   return FED_RAISE(FED_E_UNSUPPORTED,
-                   "node '%.100s': operator %s of opset %lld is not supported, that of opsets %d "
-                   "to %d is; export with one of these",
-                   node->name, op->type, (long long)opset, op->opset_min, op->opset_max);
+                   "node '%.100s': operator %.60s of opset %lld is not supported; %s", node->name,
+                   type, (long long)opset, help);
 }
 
 const struct fed__operator *fed__operator_find(const struct fed__node *node, int64_t opset) {
   const char *type = node->message->op_type ? node->message->op_type : "";
   const char *domain = node->message->domain ? node->message->domain : "";
-  const int standard = !*domain || strcmp(domain, "ai.onnx") == 0;
-  for (size_t i = 0; standard && i < OPERATOR_COUNT; i++) {
-    const struct fed__operator *op = operators[i];
-    if (strcmp(op->type, type) != 0) continue;
-    if (opset >= op->opset_min && opset <= op->opset_max) return op;
-    (void)raise_opset(node, op, opset);
+  if (!fed__domain_is_standard(domain)) {
+    refuse_domain(node, domain, type);
     return NULL;
   }
-  (void)raise_missing(node, domain, type, opset);
+  const struct fed__operator *other = NULL;
+  for (size_t i = 0; i < OPERATOR_COUNT; i++) {
+    if (strcmp(operators[i]->type, type) != 0) continue;
+    other = operators[i];
+    if (opset >= other->opset_min && opset <= other->opset_max) return other;
+  }
+  if (other)
+    refuse_opset(node, other, opset);
+  else
+    refuse_type(node, type, opset);
   return NULL;
+}
+
+const struct fed__operator *fed__operator_at(size_t index) {
+  return index < OPERATOR_COUNT ? operators[index] : NULL;
 }

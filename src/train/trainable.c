@@ -1,32 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trainable.c: which initializers train. Exporters store constants as float initializers, too,
- * and a name tells nothing; so the caller's patterns decide, or the metadata entry "fed.trainable",
- * or else the slot that an initializer feeds: directly, or through operators that only rearrange
- * it.
+ * trainable.c: which initializers train. The options decide, or else the metadata entry
+ * "fed.trainable", or else a rule: an initializer trains if it feeds a slot that trains, directly
+ * or through operators that only rearrange it, and is no constant by what it meets and by its
+ * values (constant_role.c). With adapters, only these train. Linear in the size of the graph.
  */
 #include "base/memory.h"
 #include "base/pattern.h"
 #include "base/raise.h"
+#include "train/constant_role.h"
 #include "train/operator.h"
 
 #define METADATA_KEY "fed.trainable"
 
 struct choice {
   struct fed_model *model;
-  char *slot;       /* per value: feeds a slot that trains, through rearranging operators */
-  char *statistics; /* per value: a node measures it */
+  const struct fed_model_options *options;
+  struct fed__reads reads;
+  struct fed__name_index names; /* of the initializers */
+  unsigned char *slots;         /* per value: enum fed__slot, through rearranging operators, too */
 };
 
 static int is_candidate(const struct fed__value *value) {
-  return value->initializer && value->initializer->dtype == FED_F32 &&
-         fed_tensor_elements(value->initializer) > 0;
+  return value->initializer && value->role != FED__ROLE_UNREAD &&
+         value->role != FED__ROLE_OTHER_TYPE;
 }
 
-static int any_output(const struct choice *choice, const struct fed__node *node) {
-  for (uint32_t i = 0; i < node->output_count; i++)
-    if (node->outputs[i] != FED__NONE && choice->slot[node->outputs[i]]) return 1;
-  return 0;
+static int is_statistic(const struct fed__value *value) {
+  return value->role == FED__ROLE_STATISTIC_FROZEN || value->role == FED__ROLE_STATISTIC_LOCAL ||
+         value->role == FED__ROLE_STATISTIC_AVERAGED;
+}
+
+static int may_train(const struct fed__value *value) {
+  return is_candidate(value) && !is_statistic(value);
+}
+
+static const struct {
+  int trains;
+  const char *words;
+} roles[] = {
+#define ROLE_ENTRY(name, trains, words) [FED__ROLE_##name] = {trains, words},
+    FED__ROLE_LIST(ROLE_ENTRY)
+#undef ROLE_ENTRY
+};
+
+int fed__role_trains(enum fed__role role) { return roles[role].trains; }
+
+const char *fed__role_words(enum fed__role role) { return roles[role].words; }
+
+/* ---- before any choice ---------------------------------------------------------------------- */
+
+/* UNREAD is every initializer's role at first. */
+static void mark_read(struct fed_model *model) {
+  for (uint32_t i = 0; i < model->node_count; i++) {
+    const struct fed__node *node = &model->nodes[i];
+    for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
+      if (node->inputs[j] == FED__NONE) continue;
+      struct fed__value *value = &model->values[node->inputs[j]];
+      if (!value->initializer) continue;
+      const int real = fed__dtype_is_real(value->initializer->dtype) &&
+                       fed_tensor_elements(value->initializer) > 0;
+      value->role = real ? FED__ROLE_CONSTANT : FED__ROLE_OTHER_TYPE;
+    }
+  }
 }
 
 int fed__node_measures(const struct fed_model *model, const struct fed__node *node) {
@@ -35,15 +71,30 @@ int fed__node_measures(const struct fed_model *model, const struct fed__node *no
   return model->statistics != FED_STATISTICS_AS_EXPORTED || (mode && mode->i);
 }
 
-static void mark_statistics(struct choice *choice) {
-  const struct fed_model *model = choice->model;
+static void mark_statistics(struct fed_model *model) {
+  const enum fed__role measured = model->statistics == FED_STATISTICS_LOCAL
+                                      ? FED__ROLE_STATISTIC_LOCAL
+                                      : FED__ROLE_STATISTIC_AVERAGED;
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    if (!node->needed || !fed__node_measures(model, node)) continue;
-    for (uint32_t j = 0; j < node->input_count && j < 32; j++)
-      if ((node->op->state_inputs >> j & 1) && node->inputs[j] != FED__NONE)
-        choice->statistics[node->inputs[j]] = 1;
+    const enum fed__role role =
+        fed__node_measures(model, node) ? measured : FED__ROLE_STATISTIC_FROZEN;
+    for (uint32_t j = 0; j < node->input_count && j < 32 && node->needed; j++) {
+      if (!(node->op->state_inputs >> j & 1) || node->inputs[j] == FED__NONE) continue;
+      struct fed__value *value = &model->values[node->inputs[j]];
+      if (is_candidate(value) && value->role < role) value->role = role;
+    }
   }
+}
+
+/* ---- the rule ------------------------------------------------------------------------------- */
+
+static unsigned char best_output(const struct choice *choice, const struct fed__node *node) {
+  unsigned char best = FED__SLOT_NONE;
+  for (uint32_t i = 0; i < node->output_count; i++)
+    if (node->outputs[i] != FED__NONE && choice->slots[node->outputs[i]] > best)
+      best = choice->slots[node->outputs[i]];
+  return best;
 }
 
 /* From the last node to the first, so that a slot is known before the nodes that feed it. */
@@ -54,14 +105,51 @@ static void mark_slots(struct choice *choice) {
     for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
       if (node->inputs[j] == FED__NONE) continue;
       const struct fed__value *value = &model->values[node->inputs[j]];
-      const int passes = j < 32 && (node->op->passes >> j & 1) && any_output(choice, node);
       const struct fed_shape *shape = is_candidate(value) ? &value->initializer->shape : NULL;
-      if (shape && shape->rank == 0) continue; /* a lone number, such as a start that is expanded */
-      if (passes || (node->op->trains && node->op->trains(j, shape)))
-        choice->slot[node->inputs[j]] = 1;
+      const int lone = shape && shape->rank == 0; /* such as a start that is expanded */
+      unsigned char slot = (unsigned char)fed__slot_find(&choice->reads, node, j, shape);
+      if (!lone && j < 32 && (node->op->passes >> j & 1) && best_output(choice, node) > slot)
+        slot = best_output(choice, node);
+      if (slot > choice->slots[node->inputs[j]]) choice->slots[node->inputs[j]] = slot;
     }
   }
 }
+
+static enum fed__role role_in_slot(const struct fed_tensor *tensor, enum fed__slot slot,
+                                   int others_train) {
+  switch (slot) {
+  case FED__SLOT_GROUP_NORM:
+    return FED__ROLE_GROUP_NORM;
+  case FED__SLOT_FORMULA:
+    return FED__ROLE_FORMULA;
+  case FED__SLOT_PREPROCESSING:
+    return others_train ? FED__ROLE_PREPROCESSING : fed__role_by_values(tensor);
+  case FED__SLOT_BY_VALUES:
+    return fed__role_by_values(tensor);
+  case FED__SLOT_TRAINS:
+    return FED__ROLE_SLOT;
+  default:
+    return FED__ROLE_CONSTANT;
+  }
+}
+
+static int choose_by_rule(struct choice *choice) {
+  struct fed_model *model = choice->model;
+  int others_train = 0;
+  FED_TRY(fed__reads_init(&choice->reads, model));
+  mark_slots(choice);
+  for (uint32_t i = 0; i < model->value_count; i++)
+    if (may_train(&model->values[i]) && choice->slots[i] == FED__SLOT_TRAINS) others_train = 1;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    struct fed__value *value = &model->values[i];
+    if (may_train(value))
+      value->role =
+          role_in_slot(value->initializer, (enum fed__slot)choice->slots[i], others_train);
+  }
+  return FED_OK;
+}
+
+/* ---- lists and patterns --------------------------------------------------------------------- */
 
 static struct fed_slice find_metadata(const struct fed_model *model) {
   for (size_t i = 0; i < model->message->n_metadata_props; i++) {
@@ -72,30 +160,28 @@ static struct fed_slice find_metadata(const struct fed_model *model) {
   return fed_slice_of(NULL, 0);
 }
 
-static int is_read(const struct fed_model *model, uint32_t value) {
-  for (uint32_t i = 0; i < model->node_count; i++)
-    for (uint32_t j = 0; j < model->nodes[i].input_count && model->nodes[i].needed; j++)
-      if (model->nodes[i].inputs[j] == (int32_t)value) return 1;
-  return 0;
-}
-
 static int mark_name(struct choice *choice, struct fed_slice name) {
-  const struct fed_model *model = choice->model;
-  for (uint32_t i = 0; i < model->value_count; i++) {
-    const struct fed__value *value = &model->values[i];
-    if (strlen(value->name) != name.size || memcmp(value->name, name.data, name.size) != 0)
-      continue;
-    if (!is_candidate(value) || !is_read(model, i)) break;
-    choice->slot[i] = 1;
-    return FED_OK;
-  }
-  return FED_RAISE(FED_E_MISSING,
-                   "metadata '%s' names '%.*s', which is not a float32 initializer "
-                   "that the output depends on",
-                   METADATA_KEY, (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
+  const struct fed_context *context = choice->model->context;
+  char *text = fed__copy_slice_text(context, name);
+  if (!text) return FED_E_MEMORY;
+  const int32_t at = fed__name_index_find(&choice->names, text);
+  fed__free(context, text);
+  if (at == FED__NONE || !is_candidate(&choice->model->values[at]))
+    return FED_RAISE(
+        FED_E_MISSING,
+        "metadata '%s' names '%.*s', which is not a float initializer that the output depends on",
+        METADATA_KEY, (int)(name.size < 200 ? name.size : 200), (const char *)name.data);
+  if (may_train(&choice->model->values[at])) choice->model->values[at].role = FED__ROLE_LISTED;
+  return FED_OK;
 }
 
-static int mark_listed(struct choice *choice, struct fed_slice list) {
+static int choose_by_metadata(struct choice *choice, struct fed_slice list) {
+  struct fed_model *model = choice->model;
+  FED_TRY(fed__name_index_init(&choice->names, model->context, model->initializer_count));
+  for (size_t i = 0; i < model->initializer_count; i++)
+    fed__name_index_add(&choice->names, model->values[i].name, (int32_t)i);
+  for (uint32_t i = 0; i < model->value_count; i++)
+    if (may_train(&model->values[i])) model->values[i].role = FED__ROLE_UNLISTED;
   while (list.size) {
     const uint8_t *comma = memchr(list.data, ',', list.size);
     const size_t length = comma ? (size_t)(comma - list.data) : list.size;
@@ -106,25 +192,103 @@ static int mark_listed(struct choice *choice, struct fed_slice list) {
   return FED_OK;
 }
 
+static int choose_fitting(struct fed_model *model, const char *pattern) {
+  size_t fitting = 0;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    struct fed__value *value = &model->values[i];
+    if (!may_train(value) || !fed__pattern_matches(pattern, value->name)) continue;
+    value->role = FED__ROLE_CHOSEN;
+    fitting++;
+  }
+  if (fitting) return FED_OK;
+  return FED_RAISE(FED_E_MISSING,
+                   "trainable: '%.200s' fits no float initializer that the output depends on; `fed "
+                   "model show` lists them",
+                   pattern);
+}
+
+/* A pattern may fit what an earlier one froze; one that freezes nothing is a mistake. */
+static int freeze_fitting(struct fed_model *model, const char *pattern) {
+  size_t fitting = 0;
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    struct fed__value *value = &model->values[i];
+    if (!may_train(value) || !fed__pattern_matches(pattern, value->name)) continue;
+    if (fed__role_trains(value->role)) value->role = FED__ROLE_FROZEN;
+    fitting += value->role == FED__ROLE_FROZEN;
+  }
+  if (fitting) return FED_OK;
+  return FED_RAISE(FED_E_MISSING,
+                   "frozen: '%.200s' fits no trained parameter; `fed model show` lists them",
+                   pattern);
+}
+
+static int choose_by_options(struct choice *choice) {
+  struct fed_model *model = choice->model;
+  for (uint32_t i = 0; i < model->value_count; i++)
+    if (may_train(&model->values[i])) model->values[i].role = FED__ROLE_UNLISTED;
+  for (size_t i = 0; i < choice->options->trainable_count; i++)
+    FED_TRY(choose_fitting(model, choice->options->trainable[i]));
+  return FED_OK;
+}
+
+static void choose_adapters(struct fed_model *model) {
+  for (uint32_t i = 0; i < model->value_count; i++)
+    if (may_train(&model->values[i]) && fed__role_trains(model->values[i].role))
+      model->values[i].role = FED__ROLE_ADAPTED;
+  for (size_t i = 0; i < model->adapter_count; i++) {
+    model->values[model->adapters[i].weight].role = FED__ROLE_ADAPTED;
+    model->values[model->adapters[i].down].role = FED__ROLE_ADAPTER;
+    model->values[model->adapters[i].up].role = FED__ROLE_ADAPTER;
+  }
+}
+
+static int choose(struct choice *choice) {
+  const struct fed_slice listed = find_metadata(choice->model);
+  mark_read(choice->model);
+  mark_statistics(choice->model);
+  if (choice->options->trainable_count)
+    FED_TRY(choose_by_options(choice));
+  else if (listed.size)
+    FED_TRY(choose_by_metadata(choice, listed));
+  else
+    FED_TRY(choose_by_rule(choice));
+  for (size_t i = 0; i < choice->options->frozen_count; i++)
+    FED_TRY(freeze_fitting(choice->model, choice->options->frozen[i]));
+  if (choice->model->adapter_count) choose_adapters(choice->model);
+  return FED_OK;
+}
+
+/* ---- the sets of parameters ----------------------------------------------------------------- */
+
 /* The set's own copy of the values replaces the message's, which is given back. */
 static void give_back_content(struct fed_model *model, uint32_t value, void *data) {
   ProtobufCAllocator *allocator = &model->memory.allocator;
+  Onnx__GraphProto *graph = model->message->graph;
+  model->initializers[value].data = data;
+  model->initializers[value].dtype = FED_F32;
+  if (value >= graph->n_initializer) return; /* an adapter's */
   /* Initializers are the first values, in the message's order. */
-  Onnx__TensorProto *message = model->message->graph->initializer[value];
+  Onnx__TensorProto *message = graph->initializer[value];
   allocator->free(allocator->allocator_data, message->raw_data.data);
   allocator->free(allocator->allocator_data, message->float_data);
   message->raw_data = (ProtobufCBinaryData){0, NULL};
   message->float_data = NULL;
   message->n_float_data = 0;
-  model->initializers[value].data = data;
 }
 
 static int copy_set(struct fed_params *params, const struct fed_context *context,
                     const struct fed_tensor *chosen, size_t count) {
-  FED_TRY(fed_params_init(params, context, chosen, count));
-  for (size_t i = 0; i < count; i++)
-    memcpy(params->tensors[i].data, chosen[i].data, fed_tensor_bytes(&chosen[i]));
-  return FED_OK;
+  struct fed_tensor *like = fed__zalloc(context, count, sizeof *like);
+  if (!like) return FED_E_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    like[i] = chosen[i];
+    like[i].dtype = FED_F32;
+  }
+  const int code = fed_params_init(params, context, like, count);
+  for (size_t i = 0; i < count && code == FED_OK; i++)
+    fed__floats_widen(&chosen[i], fed_tensor_elements(&chosen[i]), params->tensors[i].data);
+  fed__free(context, like);
+  return code;
 }
 
 static int move_content(struct fed_model *model, const struct fed_tensor *chosen, size_t count,
@@ -142,65 +306,40 @@ static int move_content(struct fed_model *model, const struct fed_tensor *chosen
 }
 
 /* Parameters, then the statistics that travel, then those that stay. */
-static int collect(struct choice *choice) {
-  struct fed_model *model = choice->model;
-  const int stay = model->statistics == FED_STATISTICS_LOCAL;
+static int collect(struct fed_model *model) {
   struct fed_tensor *chosen = fed__zalloc(model->context, model->value_count, sizeof *chosen);
   if (!chosen) return FED_E_MEMORY;
-  size_t count = 0, measured = 0;
+  size_t count = 0, local = 0;
   for (uint32_t i = 0; i < model->value_count; i++) {
-    if (!choice->slot[i] || choice->statistics[i] || !is_candidate(&model->values[i])) continue;
-    model->values[i].parameter = (int32_t)count;
-    chosen[count++] = *model->values[i].initializer;
+    struct fed__value *value = &model->values[i];
+    if (!value->initializer || !fed__role_trains(value->role)) continue;
+    value->parameter = (int32_t)count;
+    chosen[count++] = *value->initializer;
   }
   model->trained_count = count;
   for (uint32_t i = 0; i < model->value_count; i++) {
-    if (!choice->statistics[i] || !is_candidate(&model->values[i])) continue;
-    *(stay ? &model->values[i].local : &model->values[i].parameter) =
-        (int32_t)(stay ? measured : count + measured);
-    chosen[count + measured++] = *model->values[i].initializer;
+    struct fed__value *value = &model->values[i];
+    if (!value->initializer || value->role != FED__ROLE_STATISTIC_AVERAGED) continue;
+    value->parameter = (int32_t)count;
+    chosen[count++] = *value->initializer;
   }
-  int code = stay ? move_content(model, chosen, count, measured)
-                  : move_content(model, chosen, count + measured, 0);
+  for (uint32_t i = 0; i < model->value_count; i++) {
+    struct fed__value *value = &model->values[i];
+    if (!value->initializer || value->role != FED__ROLE_STATISTIC_LOCAL) continue;
+    value->local = (int32_t)local;
+    chosen[count + local++] = *value->initializer;
+  }
+  const int code = move_content(model, chosen, count, local);
   fed__free(model->context, chosen);
   return code;
 }
 
-/* Say of all initializers that the pattern fits whether they train. Freezing: of those that do. */
-static int mark_pattern(struct choice *choice, const char *pattern, int trains) {
-  const struct fed_model *model = choice->model;
-  size_t count = 0;
-  for (uint32_t i = 0; i < model->value_count; i++) {
-    const struct fed__value *value = &model->values[i];
-    if (!is_candidate(value) || choice->statistics[i] || !is_read(model, i)) continue;
-    if (!fed__pattern_matches(pattern, value->name) || (!trains && !choice->slot[i])) continue;
-    choice->slot[i] = (char)trains;
-    count++;
-  }
-  if (count) return FED_OK;
-  return FED_RAISE(FED_E_MISSING, "'%.200s' fits no %s", pattern,
-                   trains ? "float32 initializer that the output depends on" : "trained parameter");
-}
-
-static int choose(struct choice *choice, const struct fed_model_options *options) {
-  const struct fed_slice listed = find_metadata(choice->model);
-  mark_statistics(choice);
-  for (size_t i = 0; i < options->trainable_count; i++)
-    FED_TRY(mark_pattern(choice, options->trainable[i], 1));
-  if (!options->trainable_count && listed.size)
-    FED_TRY(mark_listed(choice, listed));
-  else if (!options->trainable_count)
-    mark_slots(choice);
-  for (size_t i = 0; i < options->frozen_count; i++)
-    FED_TRY(mark_pattern(choice, options->frozen[i], 0));
-  return collect(choice);
-}
-
 int fed__trainable_choose(struct fed_model *model, const struct fed_model_options *options) {
-  struct choice choice = {model, fed__zalloc(model->context, model->value_count, 1),
-                          fed__zalloc(model->context, model->value_count, 1)};
-  int code = choice.slot && choice.statistics ? choose(&choice, options) : FED_E_MEMORY;
-  fed__free(model->context, choice.slot);
-  fed__free(model->context, choice.statistics);
-  return code;
+  struct choice choice = {.model = model, .options = options};
+  choice.slots = fed__zalloc(model->context, model->value_count, 1);
+  int code = choice.slots ? choose(&choice) : FED_E_MEMORY;
+  fed__reads_clear(&choice.reads);
+  fed__name_index_clear(&choice.names);
+  fed__free(model->context, choice.slots);
+  return code == FED_OK ? collect(model) : code;
 }
