@@ -8,9 +8,15 @@
 
 #include "fed/train.h"
 
-#define LOADING_BYTES(size) (((size_t)1 << 20) + 512 * (size))
+/* Functions may grow to 64 times the file and a megabyte before values and nodes are made of them.
+ */
+#define LOADING_BYTES(size) (((size_t)4 << 20) + 1024 * (size))
 #define TRAINING_BYTES ((size_t)1 << 20)
 #define WORK_MAX 1e8 /* elements times parameters: bounds the time of a step */
+
+static const struct fed_dimension sequence = {"sequence", 3};
+static const struct fed_model_options options_of_model = {.dimensions = &sequence,
+                                                          .dimension_count = 1};
 
 static struct fed_slice values_of(const struct fed_params *params) {
   return fed_slice_of(params->storage, params->storage_bytes);
@@ -23,7 +29,8 @@ static void check_export(const struct fed_model *model, size_t size) {
   fuzz_memory_begin(&memory, 8 * LOADING_BYTES(size));
   fed_buffer_init(&file, &memory.context, 64 * size + 4096);
   HOLDS(fed_model_export(model, fed_model_params(model), &file) == FED_OK);
-  HOLDS(fed_model_load(&memory.context, fed_buffer_slice(&file), NULL, &again) == FED_OK);
+  HOLDS(fed_model_load(&memory.context, fed_buffer_slice(&file), &options_of_model, &again) ==
+        FED_OK);
   HOLDS(fed_params_match(fed_model_params(model), fed_model_params(again)) == FED_OK);
   HOLDS(fuzz_equal(values_of(fed_model_params(model)), values_of(fed_model_params(again))));
   fed_model_free(again);
@@ -75,7 +82,8 @@ int fuzz_one(const uint8_t *data, size_t size) {
   struct fuzz_memory memory;
   struct fed_model *model = NULL;
   fuzz_memory_begin(&memory, LOADING_BYTES(size));
-  const int code = fed_model_load(&memory.context, fed_slice_of(data, size), NULL, &model);
+  const int code =
+      fed_model_load(&memory.context, fed_slice_of(data, size), &options_of_model, &model);
   HOLDS(!memory.exceeded);
   if (code == FED_OK) {
     struct fed_buffer table;

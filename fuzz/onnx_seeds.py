@@ -66,18 +66,28 @@ def attribute(name, value):
     return part(1, name) + body
 
 
-def node(operator, inputs, output, **attributes):
+def node(operator, inputs, output, domain=None, references=(), **attributes):
     return (b"".join(part(1, name) for name in inputs.split()) + part(2, output) +
             part(3, "n_" + output) + part(4, operator) +
+            (part(7, domain) if domain else b"") +
+            b"".join(part(5, part(1, own) + part(21, of) + number(20, kind))
+                     for own, of, kind in references) +
             b"".join(part(5, attribute(*pair)) for pair in attributes.items()))
 
 
-def model(name, dims, nodes, tensors, opset=17, trainable=None):
+def function(name, inputs, output, nodes, opset=17, **defaults):
+    return (part(1, name) + b"".join(part(4, i) for i in inputs.split()) + part(5, output) +
+            b"".join(part(7, n) for n in nodes) + part(9, number(2, opset)) + part(10, "local") +
+            b"".join(part(11, attribute(*pair)) for pair in defaults.items()))
+
+
+def model(name, dims, nodes, tensors, opset=17, trainable=None, functions=()):
     graph = b"".join(part(1, n) for n in nodes) + part(2, name)
     graph += b"".join(part(5, t) for t in tensors)
     graph += part(11, value_info("x", ["batch", *dims])) + part(12, value_info("out"))
     notes = part(14, part(1, "fed.trainable") + part(2, trainable)) if trainable else b""
     file = number(1, 8) + part(8, number(2, opset)) + notes + part(7, graph)
+    file += b"".join(part(25, f) for f in functions)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus/onnx", name + ".onnx")
     with open(path, "wb") as stream:
         stream.write(file)
@@ -120,3 +130,16 @@ model("positions", [2, 3],
 model("opset-13", [2],
       [node("Gemm", "x w b", "h"), node("Relu", "h", "r"), node("Gemm", "r v c", "out")],
       [weights("w", 2, 2), weights("b", 2), weights("v", 2, 2), weights("c", 2)], opset=13)
+model("functions", [4],
+      [node("layer", "x w b", "h", domain="local", slope=0.5),
+       node("layer", "h v b", "out", domain="local")],
+      [weights("w", 4, 4), weights("b", 4), weights("v", 4, 4)],
+      functions=[function("bend", "x", "y", [node("LeakyRelu", "x", "y",
+                                                  references=[("alpha", "slope", 1)])], slope=0.25),
+                 function("layer", "x w b", "y",
+                          [node("MatMul", "x w", "p"), node("Add", "p b", "s"),
+                           node("bend", "s", "y", domain="local",
+                                references=[("slope", "slope", 1)])])])
+model("sequence", ["sequence", 2],
+      [node("MatMul", "x w", "h"), node("ReduceMean", "h", "out", axes=[1], keepdims=0)],
+      [weights("w", 2, 3)])

@@ -8,6 +8,7 @@
 
 #include "fed/buffer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct graph_writer {

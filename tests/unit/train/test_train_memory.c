@@ -16,8 +16,7 @@
 #include "base/rng.h"
 #include "fed/train.h"
 #include "train/arena.h"
-
-#include <stdlib.h>
+#include "unit/train/graph_writer.h"
 
 #define REGIONS 200
 
@@ -82,7 +81,7 @@ static int use_trainer(struct fed_trainer *trainer, const struct fed_model *mode
 
 /* Everything once; the first failure's code. */
 static int use_model(const struct fed_context *context, struct fed_slice file,
-                     enum fed_precision precision) {
+                     const struct fed_model_options *model_options, enum fed_precision precision) {
   struct fed_model *model;
   struct fed_trainer *trainer = NULL;
   struct fed_train_options options;
@@ -93,7 +92,7 @@ static int use_model(const struct fed_context *context, struct fed_slice file,
   options.precision = precision;
   options.optimizer = FED_OPTIMIZER_ADAM;
   options.kernels = FED_KERNELS_REFERENCE;
-  int code = fed_model_load(context, file, NULL, &model);
+  int code = fed_model_load(context, file, model_options, &model);
   if (code == FED_OK) code = fed_trainer_new(context, model, &options, &trainer);
   if (code == FED_OK) code = use_trainer(trainer, model, &out);
   fed_trainer_free(trainer);
@@ -102,28 +101,73 @@ static int use_model(const struct fed_context *context, struct fed_slice file,
   return code;
 }
 
-static void check_every_failure(const char *path, enum fed_precision precision) {
+static void check_every_failure(struct fed_slice file, const struct fed_model_options *options,
+                                enum fed_precision precision) {
   struct fed_context system, context;
-  struct fed_buffer file;
   fed_context_init(&system);
-  fed_buffer_init(&file, &system, 1 << 20);
-  assert_int_equal(fed__file_read(path, &file), FED_OK);
   int code = FED_E_MEMORY;
   for (size_t n = 1; code != FED_OK; n++) {
     struct failing_alloc alloc = {.base = {failing_resize}, .fail_at = n};
     context = system;
     context.alloc = &alloc.base;
-    code = use_model(&context, fed_buffer_slice(&file), precision);
+    code = use_model(&context, file, options, precision);
     assert_true(code == FED_E_MEMORY || (code == FED_OK && alloc.count < n));
     assert_int_equal(alloc.live, 0);
   }
+}
+
+static void check_file(const char *path, enum fed_precision precision) {
+  struct fed_context context;
+  struct fed_buffer file;
+  fed_context_init(&context);
+  fed_buffer_init(&file, &context, 1 << 20);
+  assert_int_equal(fed__file_read(path, &file), FED_OK);
+  check_every_failure(fed_buffer_slice(&file), NULL, precision);
   fed_buffer_clear(&file);
 }
 
 static void test_every_failure(void **state) {
   (void)state;
-  check_every_failure(FED_TESTS "/vectors/onnx/2nn/model.onnx", FED_PRECISION_F32);
-  check_every_failure(FED_TESTS "/vectors/onnx/cnn/model.onnx", FED_PRECISION_F64);
+  check_file(FED_TESTS "/vectors/onnx/2nn/model.onnx", FED_PRECISION_F32);
+  check_file(FED_TESTS "/vectors/onnx/cnn/model.onnx", FED_PRECISION_F64);
+}
+
+/* Functions in functions with a default, a packed float16 weight, a named dimension, truth values
+ * as input, a list of what trains; with and without adapters. */
+static void test_every_failure_of_import(void **state) {
+  (void)state;
+  static const uint16_t half[4] = {0x3c00, 0x3800, 0xbc00, 0x3400};
+  static const char *const adapted[] = {"w"}, *const frozen[] = {"b"};
+  const struct fed_dimension length = {"length", 2};
+  struct fed_model_options options = {
+      .dimensions = &length, .dimension_count = 1, .frozen = frozen, .frozen_count = 1};
+  struct graph_writer writer;
+  writer_init(&writer);
+  writer_symbolic(&writer, "x", 1, "batch,length");
+  writer_symbolic(&writer, "keep", 9, "batch,length");
+  writer_tensor(&writer, "w", 10, 2, (const int64_t[]){2, 2}, half, sizeof half);
+  writer_floats(&writer, "b", 1, (const int64_t[]){2}, (const float[]){0.5F, 1});
+  writer_reference(&writer, "alpha", "slope", 1);
+  writer_body(&writer, "LeakyRelu", "x", "y");
+  writer_float_attribute(&writer, "slope", 0.25F);
+  writer_function(&writer, "leaky", "x", "y", "");
+  writer_body(&writer, "MatMul", "x,w", "product");
+  writer.domain = "local";
+  writer_body(&writer, "leaky", "product", "y");
+  writer_function(&writer, "layer", "x,w", "y", "");
+  writer_node(&writer, "layer", "x,w", "hidden");
+  writer.domain = NULL;
+  writer_trainable(&writer, "w,b");
+  writer_node(&writer, "Where", "keep,hidden,b", "y");
+  writer_output(&writer, "y");
+  const struct fed_slice file = writer_finish(&writer);
+  check_every_failure(file, &options, FED_PRECISION_F32);
+  options.frozen_count = 0;
+  options.adapted = adapted;
+  options.adapted_count = 1;
+  options.adapter_rank = 1;
+  check_every_failure(file, &options, FED_PRECISION_F32);
+  writer_clear(&writer);
 }
 
 static void test_step_allocates_nothing(void **state) {
@@ -156,6 +200,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_arena),
       cmocka_unit_test(test_every_failure),
+      cmocka_unit_test(test_every_failure_of_import),
       cmocka_unit_test(test_step_allocates_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
