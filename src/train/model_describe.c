@@ -239,11 +239,11 @@ int fed_operators_describe(int as_json, struct fed_buffer *out) {
       FED_TRY(fed_buffer_print(out,
                                "%s  {\"operator\": \"%s\", \"opset_min\": %d, \"opset_max\": %d, "
                                "\"gradient\": %s}",
-                               i ? ",\n" : "", op->type, op->opset_min, op->opset_max,
-                               trains ? "true" : "false"));
+                               i ? ",\n" : "", op->type, fed__operator_first_opset(op),
+                               op->opset_max, trains ? "true" : "false"));
     else
-      FED_TRY(fed_buffer_print(out, "%-28s %d to %d%s\n", op->type, op->opset_min, op->opset_max,
-                               trains ? "" : "   no gradient"));
+      FED_TRY(fed_buffer_print(out, "%-28s %d to %d%s\n", op->type, fed__operator_first_opset(op),
+                               op->opset_max, trains ? "" : "   no gradient"));
   }
   return as_json ? fed_buffer_print(out, "\n]\n") : FED_OK;
 }

@@ -146,6 +146,9 @@ static inline int fed__operand_absent(const struct fed__operation *operation, ui
   return slot >= operation->input_count || operation->node->inputs[slot] == FED__NONE;
 }
 
+/* The first opset in which the operator means what the row says; opset_min or older. */
+int fed__operator_first_opset(const struct fed__operator *op);
+
 /* For infer: an input (NULL if left out), … */
 const struct fed__known *fed__infer_input(const struct fed__inference *inference, uint32_t slot);
 /* … that must be real numbers, or integers known without any example, … */

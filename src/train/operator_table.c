@@ -13,6 +13,62 @@ static const struct fed__operator *const operators[] = {
 
 #define OPERATOR_COUNT (sizeof operators / sizeof operators[0])
 
+/* Operators whose definition in opset 13 is older than that, with the opset that it came with: a
+ * model of such an opset means the same by them. */
+static const struct {
+  const char *type;
+  int opset;
+} older[] = {
+    {"And", 7},
+    {"AveragePool", 11},
+    {"BatchNormalization", 9},
+    {"Celu", 12},
+    {"Compress", 11},
+    {"ConstantOfShape", 9},
+    {"Conv", 11},
+    {"ConvTranspose", 11},
+    {"Cos", 7},
+    {"CumSum", 11},
+    {"Einsum", 12},
+    {"Elu", 6},
+    {"EyeLike", 9},
+    {"GRU", 7},
+    {"GlobalAveragePool", 1},
+    {"GlobalLpPool", 2},
+    {"GlobalMaxPool", 1},
+    {"GreaterOrEqual", 12},
+    {"HardSigmoid", 6},
+    {"InstanceNormalization", 6},
+    {"IsInf", 10},
+    {"LSTM", 7},
+    {"LeakyRelu", 6},
+    {"LessOrEqual", 12},
+    {"LpNormalization", 1},
+    {"LpPool", 11},
+    {"MaxPool", 12},
+    {"Not", 1},
+    {"OneHot", 11},
+    {"Or", 7},
+    {"PRelu", 9},
+    {"RNN", 7},
+    {"Range", 11},
+    {"Round", 11},
+    {"Selu", 6},
+    {"Sin", 7},
+    {"Softplus", 1},
+    {"Softsign", 1},
+    {"ThresholdedRelu", 10},
+    {"TopK", 11},
+    {"Where", 9},
+    {"Xor", 7},
+};
+
+int fed__operator_first_opset(const struct fed__operator *op) {
+  for (size_t i = 0; i < sizeof older / sizeof older[0] && op->opset_min == 13; i++)
+    if (strcmp(older[i].type, op->type) == 0) return older[i].opset;
+  return op->opset_min;
+}
+
 static int refuse_domain(const struct fed__node *node, const char *domain, const char *type) {
   const char *help = "it is a runtime's or a converter's own: export with ONNX's operators only";
   if (strncmp(domain, "com.microsoft", 13) == 0)
@@ -36,7 +92,7 @@ static int refuse_opset(const struct fed__node *node, const struct fed__operator
       FED_E_UNSUPPORTED,
       "node '%.100s': operator %s of opset %lld is not supported, that of opsets %d to "
       "%d is: export the model with opset %d",
-      node->name, op->type, (long long)opset, op->opset_min, op->opset_max,
+      node->name, op->type, (long long)opset, fed__operator_first_opset(op), op->opset_max,
       opset < op->opset_min ? op->opset_min : op->opset_max);
 }
 
@@ -63,7 +119,7 @@ const struct fed__operator *fed__operator_find(const struct fed__node *node, int
   for (size_t i = 0; i < OPERATOR_COUNT; i++) {
     if (strcmp(operators[i]->type, type) != 0) continue;
     other = operators[i];
-    if (opset >= other->opset_min && opset <= other->opset_max) return other;
+    if (opset >= fed__operator_first_opset(other) && opset <= other->opset_max) return other;
   }
   if (other)
     refuse_opset(node, other, opset);
