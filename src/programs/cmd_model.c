@@ -6,6 +6,7 @@
 #include "base/raise.h"
 #include "fed/safetensors.h"
 #include "fed/train.h"
+#include "job/job.h"
 #include "programs/fed_commands.h"
 #include "programs/operator_client.h"
 
@@ -152,42 +153,69 @@ static int download(const struct fed_context *context, struct fed__http_client *
   return fed__federation_download(client, context, &digest, out);
 }
 
-static int write_onnx(struct fed__invocation *invocation, const struct fed_buffer *graph,
-                      const struct fed_buffer *parameters, const char *file) {
-  struct fed_model *model = NULL;
+/* What makes an ONNX file of a version: the server has these as the job was submitted. */
+struct version {
+  struct fed_buffer plan, graph, parameters;
+};
+
+static int download_part(const struct fed_context *context, struct fed__http_client *client,
+                         const json_t *job, const char *part, struct fed_buffer *out) {
+  return download(context, client, json_string_value(json_object_get(job, part)), out);
+}
+
+static int export_version(const struct fed_context *context, const struct version *version,
+                          const struct fed_model *model, const char *file) {
   struct fed_params params = {0};
   struct fed_buffer onnx;
-  fed_buffer_init(&onnx, invocation->context, MODEL_BYTES_MAX);
-  FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(graph), NULL, &model));
-  int code = fed_safetensors_decode(fed_buffer_slice(parameters), invocation->context, &params);
+  fed_buffer_init(&onnx, context, MODEL_BYTES_MAX);
+  int code = fed_safetensors_decode(fed_buffer_slice(&version->parameters), context, &params);
   if (code == FED_OK) code = fed_model_export(model, &params, &onnx);
   if (code == FED_OK) code = fed__file_write(file, fed_buffer_slice(&onnx), FED__FILE_SHARED);
   fed_buffer_clear(&onnx);
   fed_params_clear(&params);
-  fed_model_free(model);
   return code;
+}
+
+/* With the job's model options, which say what trained. */
+static int write_onnx(const struct fed_context *context, const struct version *version,
+                      const char *file) {
+  struct fed_model *model = NULL;
+  struct fed_model_options options;
+  struct fed__job job = {0};
+  int code = fed__job_parse(context, "job.yaml", fed_buffer_slice(&version->plan), &job);
+  if (code == FED_OK) {
+    fed__job_model_options(&job, &options);
+    code = fed_model_load(context, fed_buffer_slice(&version->graph), &options, &model);
+  }
+  if (code == FED_OK) code = export_version(context, version, model, file);
+  fed_model_free(model);
+  fed__job_clear(&job);
+  return code;
+}
+
+static int write_file(const struct fed_context *context, struct fed__http_client *client,
+                      const json_t *job, const char *file, struct version *version) {
+  const size_t length = strlen(file);
+  FED_TRY(download_part(context, client, job, "parameters", &version->parameters));
+  if (length > 12 && strcmp(file + length - 12, ".safetensors") == 0)
+    return fed__file_write(file, fed_buffer_slice(&version->parameters), FED__FILE_SHARED);
+  FED_TRY(download_part(context, client, job, "graph", &version->graph));
+  FED_TRY(download_part(context, client, job, "plan", &version->plan));
+  return write_onnx(context, version, file);
 }
 
 static int write_version(struct fed__invocation *invocation, struct fed__http_client *client,
                          const json_t *job) {
   const char *file = fed__option_text(invocation, "out");
-  const size_t length = strlen(file);
-  struct fed_buffer graph = {0}, parameters = {0};
-  int code = download(invocation->context, client,
-                      json_string_value(json_object_get(job, "parameters")), &parameters);
-  if (code == FED_OK && length > 12 && strcmp(file + length - 12, ".safetensors") == 0) {
-    code = fed__file_write(file, fed_buffer_slice(&parameters), FED__FILE_SHARED);
-  } else if (code == FED_OK) {
-    code = download(invocation->context, client, json_string_value(json_object_get(job, "graph")),
-                    &graph);
-    if (code == FED_OK) code = write_onnx(invocation, &graph, &parameters, file);
-  }
+  struct version version = {0};
+  const int code = write_file(invocation->context, client, job, file, &version);
   if (code == FED_OK && !invocation->quiet)
     printf("wrote version %lld of job %s to %s\n",
            (long long)json_integer_value(json_object_get(job, "version")),
            json_string_value(json_object_get(job, "id")), file);
-  fed_buffer_clear(&graph);
-  fed_buffer_clear(&parameters);
+  fed_buffer_clear(&version.plan);
+  fed_buffer_clear(&version.graph);
+  fed_buffer_clear(&version.parameters);
   return code;
 }
 

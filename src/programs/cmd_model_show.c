@@ -85,7 +85,7 @@ static int read_options(struct fed__invocation *invocation, struct show_lists *l
   for (size_t i = 0; i < options->dimension_count; i++)
     FED_TRY(parse_dimension(lists->dimensions[i], &lists->extents[i]));
   FED_TRY(parse_statistics(invocation, &options->statistics));
-  FED_TRY(fed__option_number(invocation, "rank", 1, 4096, &rank));
+  FED_TRY(fed__option_number(invocation, "rank", 1, 65536, &rank));
   options->adapter_rank = (uint32_t)rank;
   options->trainable = lists->trainable;
   options->frozen = lists->frozen;

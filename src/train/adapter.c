@@ -18,7 +18,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define RANK_MAX 4096
+#define RANK_MAX 65536
 
 /* A weight and everything that multiplies by it. */
 struct weight {
