@@ -96,6 +96,10 @@ file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/packaging/completion)
 if(TARGET fed-program)
   fed_install_program(fed-program fed fed-server)
   fed_install_page(docs/man/fed-job.5 fed-server)
+  install(PROGRAMS python/fed_export.py DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME fed-export
+          COMPONENT fed-server)
+  install(FILES python/fed_export.py DESTINATION ${CMAKE_INSTALL_DATADIR}/fed/python # to import
+          COMPONENT fed-server)
   install(DIRECTORY examples/fashion examples/heart examples/external-numpy # `fed demo` reads them
           DESTINATION ${CMAKE_INSTALL_DATADIR}/fed/examples COMPONENT fed-server)
 endif()

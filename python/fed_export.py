@@ -15,12 +15,14 @@
 # each initializer tells by its values which elements it is made of, however they were transposed,
 # reordered or concatenated. Then the real values take their places. docs/export.md says more.
 import argparse
+import contextlib
 import copy
 import importlib.util
 import inspect
 import io
 import json
 import logging
+import os
 import pathlib
 import sys
 import warnings
@@ -297,7 +299,10 @@ def used_parameters(module, inputs):
     """The names of those that train and have to do with the output."""
     module = copy.deepcopy(module)
     named = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    grads = torch.autograd.grad(module(*inputs).sum(), list(named.values()), allow_unused=True)
+    output = module(*inputs).sum()
+    grads = [None] * len(named)
+    if output.requires_grad:
+        grads = torch.autograd.grad(output, list(named.values()), allow_unused=True)
     used = [name for name, grad in zip(named, grads) if grad is not None]
     unused = [name for name in named if name not in used]
     if unused:
@@ -308,14 +313,29 @@ def used_parameters(module, inputs):
     return used
 
 
+@contextlib.contextmanager
+def quiet():
+    """The exporters warn of what is known here and print whole graphs when they fail."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def try_exporter(module, exporter, inputs, names, opset, row):
     """The file with marked parameters, and where they are."""
     marked = copy.deepcopy(module)
     mark(marked, row)
     function, optimize = EXPORTERS[exporter]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             model = function(marked, inputs, names, opset, optimize)
     except Exception as error:  # whatever the exporters raise
         reason = str(error).strip().splitlines()
