@@ -5,10 +5,12 @@
   operators_page.py PROGRAM PAGE SECTION FOLDER            run the tests, check the page's section
   operators_page.py --write PROGRAM PAGE SECTION FOLDER    … or write it
 
-PROGRAM is onnx_node_tests; SECTION is `debian` (the tests of libonnx-testdata) or `newest` (those of
-the PyPI package onnx). Fails if a test fails, or if the page says something else."""
+PROGRAM is onnx_node_tests (after a cross build it runs under the program that FED_EMULATOR names);
+SECTION is `debian` (the tests of libonnx-testdata) or `newest` (those of the PyPI package onnx).
+Fails if a test fails, or if the page says something else."""
 
 import collections
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +20,8 @@ TITLES = {"debian": "Node tests of Debian's libonnx-testdata",
 
 
 def run(program, *words):
-    done = subprocess.run([program, *words], text=True, stdout=subprocess.PIPE)
+    emulator = os.environ.get("FED_EMULATOR", "").split()
+    done = subprocess.run([*emulator, program, *words], text=True, stdout=subprocess.PIPE)
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
