@@ -7,7 +7,7 @@
 #include "base/raise.h"
 #include "fed/safetensors.h"
 #include "job/job_examples.h"
-#include "round/plan.h"
+#include "round/local_round.h"
 
 struct fed__work_session {
   const struct fed_context *context;
@@ -98,46 +98,68 @@ static int open_job(struct fed__work_session *session, const struct fed__work_re
 
 /* ---- working -------------------------------------------------------------------------------- */
 
+/* The plan of an update from these parameters, and room for it. */
+static int make_room(const struct fed__job *job, const struct fed_params *received,
+                     struct fed__plan *plan, struct fed__work_result *result) {
+  const size_t count = fed_params_elements(received);
+  FED_TRY(fed__plan_make(job, count, plan));
+  const size_t bytes = fed__stage_grid_bytes(&plan->stages, count);
+  result->grid.size = 0;
+  FED_TRY(fed_buffer_reserve(&result->grid, bytes));
+  result->grid_bits = plan->stages.grid_bits;
+  result->element_count = count;
+  return FED_OK;
+}
+
+static void keep_update(struct fed__work_result *result, double norm, uint64_t clamped_count) {
+  result->grid.size = result->element_count * (result->grid_bits / 8);
+  result->norm = norm;
+  result->clamped_count = clamped_count;
+}
+
 int fed__work_finish(const struct fed__job *job, const struct fed_params *received,
                      struct fed_params *trained, struct fed__work_result *result) {
   struct fed__plan plan;
-  const size_t count = fed_params_elements(received);
-  FED_TRY(fed__plan_make(job, count, &plan));
-  const size_t bytes = fed__stage_grid_bytes(&plan.stages, count);
-  result->grid.size = 0;
-  FED_TRY(fed_buffer_reserve(&result->grid, bytes));
+  FED_TRY(make_room(job, received, &plan, result));
   struct fed__update update = {.values = fed_params_floats(trained),
                                .received = fed_params_floats(received),
-                               .element_count = count,
+                               .element_count = result->element_count,
                                .grid = result->grid.data};
   FED_TRY(fed__stage_run_client(&plan.stages, &update));
-  result->grid.size = bytes;
-  result->grid_bits = plan.stages.grid_bits;
-  result->element_count = count;
-  result->norm = update.norm;
-  result->clamped_count = update.clamped_count;
+  keep_update(result, update.norm, update.clamped_count);
+  return FED_OK;
+}
+
+static int train_into(struct fed__work_session *session, const struct fed__work_request *request,
+                      const struct fed_params *received, struct fed_params *trained,
+                      struct fed__work_result *result) {
+  struct fed__plan plan;
+  struct fed__local_result found;
+  FED_TRY(make_room(&session->job, received, &plan, result));
+  const struct fed__local_round local = {.job = &session->job,
+                                         .plan = &plan,
+                                         .trainer = session->trainer,
+                                         .examples = session->data.examples,
+                                         .rows = session->data.split.train,
+                                         .row_count = session->data.split.train_count,
+                                         .row_weights = session->data.row_weights,
+                                         .round = request->round,
+                                         .client = request->client,
+                                         .received = received,
+                                         .trained = trained,
+                                         .grid = result->grid.data};
+  FED_TRY(fed__local_round_train(&local, &found));
+  result->example_count = found.example_count;
+  result->train_metrics = found.metrics;
+  keep_update(result, found.norm, found.clamped_count);
   return FED_OK;
 }
 
 static int train(struct fed__work_session *session, const struct fed__work_request *request,
                  const struct fed_params *received, struct fed__work_result *result) {
-  const struct fed__job *job = &session->job;
-  const struct fed_epochs epochs = {.rows = session->data.split.train,
-                                    .row_count = session->data.split.train_count,
-                                    .row_weights = session->data.row_weights,
-                                    .epochs = job->train.epochs,
-                                    .steps_max = job->train.steps_max,
-                                    .seed =
-                                        fed__plan_train_seed(job, request->round, request->client)};
   struct fed_params trained = {0};
-  result->example_count = session->data.examples ? session->data.split.train_count : 1;
-  if (job->train.epochs && session->data.examples)
-    FED_TRY(fed_train_epochs(session->trainer, session->data.examples, &epochs,
-                             &result->train_metrics));
-  FED_TRY(fed_params_copy(&trained, session->context, received));
-  int code = session->trainer ? fed_trainer_params(session->trainer, &trained) : FED_OK;
-  if (code == FED_OK) code = fed_params_check_finite(&trained);
-  if (code == FED_OK) code = fed__work_finish(job, received, &trained, result);
+  FED_TRY(fed_params_init(&trained, session->context, received->tensors, received->count));
+  const int code = train_into(session, request, received, &trained, result);
   fed_params_clear(&trained);
   return code;
 }

@@ -34,6 +34,9 @@ struct fed__aggregate_ops {
   /* `grid`: exactly element_count integers. FED_E_SHAPE, FED_E_RANGE (weight), FED_E_LIMIT
    * (clients_max). All or nothing. */
   FED_MUST int (*add)(struct fed__aggregate *aggregate, struct fed_slice grid, uint64_t weight);
+  /* Fold in all that was folded into `other`, of the same shape, as if it had come here.
+   * FED_E_LIMIT (clients_max); then nothing has changed. */
+  FED_MUST int (*merge)(struct fed__aggregate *aggregate, const struct fed__aggregate *other);
   /* The sum over updates of weight * grid, and the sum of weights. Owned by the aggregate.
    * FED_E_EMPTY when nothing was added. */
   FED_MUST int (*finish)(struct fed__aggregate *aggregate, const int64_t **sum,

@@ -102,6 +102,17 @@ static int add_to_mean(struct fed__aggregate *mean, struct fed_slice grid, uint6
   return FED_OK;
 }
 
+static int merge_means(struct fed__aggregate *mean, const struct fed__aggregate *other) {
+  const uint64_t clients = mean->client_count + other->client_count;
+  if (clients > mean->shape.clients_max)
+    return FED_RAISE(FED_E_LIMIT, "%llu updates are more than the %llu that the sum was made for",
+                     (unsigned long long)clients, (unsigned long long)mean->shape.clients_max);
+  for (size_t i = 0; i < mean->shape.element_count; i++) mean->sum[i] += other->sum[i];
+  mean->weight_sum += other->weight_sum;
+  mean->client_count = clients;
+  return FED_OK;
+}
+
 static int finish_mean(struct fed__aggregate *mean, const int64_t **sum, uint64_t *weight_sum) {
   if (mean->client_count == 0)
     return FED_RAISE(FED_E_EMPTY, "no update was added: there is no mean of nothing");
@@ -120,5 +131,6 @@ const struct fed__aggregate_ops fed__aggregate_mean = {
     .free = free_mean,
     .begin = begin_mean,
     .add = add_to_mean,
+    .merge = merge_means,
     .finish = finish_mean,
 };

@@ -25,38 +25,44 @@ static int read_label(const struct labels *labels, uint32_t row, int64_t *label)
   return FED_OK;
 }
 
-static int count_classes(const struct labels *labels, const uint32_t *rows, size_t row_count,
-                         double *weights, size_t *counts) {
-  int64_t label = 0;
-  for (size_t i = 0; i < row_count; i++) {
-    FED_TRY(read_label(labels, rows[i], &label));
-    counts[label]++;
-    weights[i] = (double)label; /* for now */
+int fed__dataset_labels(const struct fed_context *context, const struct fed__dataset_schema *schema,
+                        struct fed_examples *examples, const uint32_t *rows, size_t row_count,
+                        int64_t *found) {
+  const struct fed__target_schema *target = &schema->target;
+  struct labels labels = {.examples = examples, .classes = target->classes};
+  int code = FED_OK;
+  if (target->kind != FED__TARGET_CLASS)
+    return FED_RAISE(FED_E_INPUT, "expected a target of kind class: it is a number or a text");
+  if (target->probabilities) {
+    labels.probabilities = fed__zalloc(context, target->classes, sizeof *labels.probabilities);
+    if (!labels.probabilities) return FED_E_MEMORY;
   }
-  for (size_t i = 0; i < row_count; i++) weights[i] = 1 / (double)counts[(size_t)weights[i]];
-  return FED_OK;
+  for (size_t i = 0; i < row_count && code == FED_OK; i++)
+    code = read_label(&labels, rows ? rows[i] : (uint32_t)i, &found[i]);
+  fed__free(context, labels.probabilities);
+  return code;
+}
+
+static void weigh(const int64_t *labels, size_t row_count, size_t *counts, double *weights) {
+  for (size_t i = 0; i < row_count; i++) counts[labels[i]]++;
+  for (size_t i = 0; i < row_count; i++) weights[i] = 1 / (double)counts[labels[i]];
 }
 
 int fed__dataset_row_weights(const struct fed_context *context,
                              const struct fed__dataset_schema *schema,
                              struct fed_examples *examples, const uint32_t *rows, size_t row_count,
                              double **weights) {
-  const struct fed__target_schema *target = &schema->target;
-  struct labels labels = {.examples = examples, .classes = target->classes};
   *weights = NULL;
   if (schema->resample == FED__RESAMPLE_NONE || row_count == 0) return FED_OK;
-  if (target->kind != FED__TARGET_CLASS)
-    return FED_RAISE(FED_E_INPUT, "only classes can be balanced; the target is a number or a text");
   double *found = fed__zalloc(context, row_count, sizeof *found);
-  size_t *counts = fed__zalloc(context, target->classes, sizeof *counts);
-  int code = found && counts ? FED_OK : FED_E_MEMORY;
-  if (target->probabilities && code == FED_OK) {
-    labels.probabilities = fed__zalloc(context, target->classes, sizeof *labels.probabilities);
-    if (!labels.probabilities) code = FED_E_MEMORY;
-  }
-  if (code == FED_OK) code = count_classes(&labels, rows, row_count, found, counts);
-  fed__free(context, labels.probabilities);
+  int64_t *labels = fed__zalloc(context, row_count, sizeof *labels);
+  size_t *counts = fed__zalloc(context, (size_t)schema->target.classes + 1, sizeof *counts);
+  int code = found && labels && counts ? FED_OK : FED_E_MEMORY;
+  if (code == FED_OK)
+    code = fed__dataset_labels(context, schema, examples, rows, row_count, labels);
+  if (code == FED_OK) weigh(labels, row_count, counts, found);
   fed__free(context, counts);
+  fed__free(context, labels);
   if (code != FED_OK) fed__free(context, found);
   if (code == FED_OK) *weights = found;
   return code;

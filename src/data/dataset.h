@@ -190,6 +190,13 @@ FED_MUST int fed__dataset_open(const struct fed_context *context, const char *fo
                                const struct fed__dataset_schema *schema,
                                struct fed_examples **examples);
 
+/* The classes of rows[0..row_count); `rows` NULL: of the first row_count. FED_E_INPUT if the target
+ * is no class. */
+FED_MUST int fed__dataset_labels(const struct fed_context *context,
+                                 const struct fed__dataset_schema *schema,
+                                 struct fed_examples *examples, const uint32_t *rows,
+                                 size_t row_count, int64_t *labels);
+
 /* The weights of rows for fed_epochs.row_weights under schema->resample, one a row, the caller's to
  * free; NULL for FED__RESAMPLE_NONE. FED_E_INPUT if the target is no class. */
 FED_MUST int fed__dataset_row_weights(const struct fed_context *context,

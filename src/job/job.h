@@ -15,6 +15,39 @@
 enum fed__job_weights { FED__WEIGHTS_EXAMPLES, FED__WEIGHTS_UNIFORM };
 enum fed__job_metric { FED__METRIC_NONE, FED__METRIC_ACCURACY, FED__METRIC_LOSS };
 
+/* How a simulation divides one data set among its clients: docs/simulate.md says each in full. */
+enum fed__partition_kind {
+  FED__PARTITION_IID,
+  FED__PARTITION_DIRICHLET,
+  FED__PARTITION_SHARDS,
+  FED__PARTITION_LABELS,
+  FED__PARTITION_POWER_LAW,
+  FED__PARTITION_LOG_NORMAL,
+  FED__PARTITION_DRAWN,
+  FED__PARTITION_FOLDERS,
+  FED__PARTITION_FILE,
+};
+struct fed__partition_settings {
+  enum fed__partition_kind kind;
+  double alpha;      /* dirichlet */
+  uint32_t shards;   /* shards: of one client */
+  uint32_t labels;   /* labels: of one client */
+  double exponent;   /* power_law: the size of the n-th client is as n^-exponent */
+  double sigma;      /* log_normal: of the logarithm of the size */
+  uint32_t examples; /* drawn: of one client */
+  uint32_t minimum;  /* dirichlet: examples that each client has at least */
+  char *file;        /* file */
+};
+
+/* What a simulated device is like: zeros take no time. */
+struct fed__device_settings {
+  double speed;        /* examples a second that go through a training step; 0: any number */
+  double speed_spread; /* standard deviation of its logarithm among the devices */
+  double latency_s;    /* of each message */
+  uint64_t bandwidth;  /* bytes a second, each way; 0: any number */
+  double drop_out;     /* the part of tasks that never come back */
+};
+
 struct fed__job {
   const struct fed_context *context;
   uint32_t version;  /* of the job file's schema: 1 */
@@ -91,6 +124,12 @@ struct fed__job {
     double at_least, at_most; /* stop when accuracy >= at_least, or loss <= at_most */
     double seconds;           /* 0: no limit */
   } stop;
+
+  struct { /* of `fed simulate` only */
+    uint32_t clients;
+    struct fed__partition_settings partition;
+    struct fed__device_settings device;
+  } simulate;
 };
 
 #define FED__JOB_BYTES_MAX ((size_t)1 << 20)

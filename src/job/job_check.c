@@ -5,6 +5,7 @@
  */
 #include "job/job_check.h"
 #include "job/data_section.h"
+#include "job/simulate_section.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -138,5 +139,6 @@ int fed__job_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   FED_TRY(check_train(job, yaml));
   FED_TRY(fed__data_section_check(job, yaml));
   FED_TRY(check_evaluate(job, yaml));
+  FED_TRY(fed__simulate_section_check(job, yaml));
   return check_stop(job, yaml);
 }

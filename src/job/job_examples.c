@@ -3,16 +3,16 @@
  * job_examples.c: from a job and a folder to rows that are ready for training.
  */
 #include "job/job_examples.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/raise.h"
 #include "base/rng.h"
 
-static int split_rows(const struct fed__job *job, const char *owner,
-                      struct fed__job_examples *opened) {
+int fed__job_hold_out(const struct fed__job *job, const char *owner, size_t count,
+                      struct fed__split *split) {
   struct fed_rng rng;
   fed__rng_init(&rng, job->seed, "holdout", fed__name_number(owner), 0);
-  return fed__split_holdout(opened->context, opened->examples->count, job->data.holdout,
-                            fed__rng_next(&rng), &opened->split);
+  return fed__split_holdout(job->context, count, job->data.holdout, fed__rng_next(&rng), split);
 }
 
 static int check_enough(const struct fed__job *job, const struct fed__job_examples *opened) {
@@ -30,7 +30,7 @@ static int open_all(const struct fed__job *job, const char *folder, const char *
                     struct fed__job_examples *opened) {
   const struct fed__dataset_schema *schema = &job->data.schema;
   FED_TRY(fed__dataset_open(opened->context, folder, schema, &opened->examples));
-  FED_TRY(split_rows(job, owner, opened));
+  FED_TRY(fed__job_hold_out(job, owner, opened->examples->count, &opened->split));
   FED_TRY(check_enough(job, opened));
   return fed__dataset_row_weights(opened->context, schema, opened->examples, opened->split.train,
                                   opened->split.train_count, &opened->row_weights);
@@ -43,6 +43,27 @@ int fed__job_examples_open(const struct fed__job *job, const char *folder, const
   const int code = open_all(job, folder, owner, opened);
   if (code != FED_OK) fed__job_examples_close(opened);
   return code;
+}
+
+int fed__job_test_set_open(const struct fed__job *job, const char *base,
+                           struct fed_examples **examples) {
+  struct fed__dataset_schema schema = job->data.schema;
+  char folder[FED__PATH_MAX];
+  *examples = NULL;
+  if (!job->evaluate.test_folder || !job->evaluate.every) return FED_OK;
+  struct fed__input_schema input = schema.inputs[0];
+  if (job->evaluate.test_inputs) input.file = job->evaluate.test_inputs;
+  if (job->evaluate.test_target) schema.target.file = job->evaluate.test_target;
+  schema.inputs = &input;
+  if (schema.input_count != 1)
+    return FED_RAISE(FED_E_UNSUPPORTED,
+                     "evaluate.test: a test set works with one input, this job has %zu",
+                     schema.input_count);
+  FED_TRY(fed__path_join(folder, sizeof folder, base, job->evaluate.test_folder));
+  const int absolute = job->evaluate.test_folder[0] == '/';
+  const int code = fed__dataset_open(job->context, absolute ? job->evaluate.test_folder : folder,
+                                     &schema, examples);
+  return code == FED_OK ? code : FED_WRAP("the test set");
 }
 
 void fed__job_examples_close(struct fed__job_examples *opened) {

@@ -23,6 +23,15 @@ struct fed__job_examples {
  * the examples. */
 FED_MUST int fed__job_examples_open(const struct fed__job *job, const char *folder,
                                     const char *owner, struct fed__job_examples *opened);
+/* Which of an owner's rows are held out: from the job's seed and the owner's name. */
+FED_MUST int fed__job_hold_out(const struct fed__job *job, const char *owner, size_t count,
+                               struct fed__split *split);
+
+/* Open the job's test set: evaluate.test.folder, below `base` unless it is absolute, in the form of
+ * the agents' data. NULL if the job has none. FED_E_UNSUPPORTED for more than one input. */
+FED_MUST int fed__job_test_set_open(const struct fed__job *job, const char *base,
+                                    struct fed_examples **examples);
+
 void fed__job_examples_close(struct fed__job_examples *opened);
 
 #endif

@@ -6,6 +6,7 @@
 #include "job/data_section.h"
 #include "job/job.h"
 #include "job/settings.h"
+#include "job/simulate_section.h"
 
 #include <math.h>
 
@@ -262,4 +263,6 @@ const struct fed__setting fed__job_settings[] = {
      .meaning = "how updates become the next model"},
     {"evaluate", FED__SETTING_SECTION, .inner = evaluate, .meaning = "how good the model is"},
     {"stop", FED__SETTING_SECTION, .inner = stop, .meaning = "when to end before the last round"},
+    {"simulate", FED__SETTING_SECTION, .inner = fed__simulate_settings,
+     .meaning = "of fed simulate only: the clients that it makes up"},
     {NULL}};

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "data/dataset.h"
-#include "data/idx.h"
+#include "data/joined_examples.h"
 #include "programs/demo.h"
 
 #define THREADS 2
@@ -27,61 +27,17 @@ static int open_folder(struct fed__demo *demo, const char *folder, struct fed_ex
 }
 
 /* All clients' examples, one after the other, as one source. */
-struct pooled {
-  struct fed_examples examples;
-  const struct fed_context *context;
-  struct fed_examples *parts[FED__DEMO_CLIENTS];
-};
-
-/* A view of `batch` from row `from` on. */
-static struct fed_batch shift(const struct fed_batch *batch, const struct fed_example_spec *spec,
-                              size_t from) {
-  struct fed_batch view = *batch;
-  for (size_t i = 0; i < spec->input_count; i++)
-    view.inputs[i].data = (char *)batch->inputs[i].data + from * fed_tensor_bytes(&spec->inputs[i]);
-  view.target.data = (char *)batch->target.data + from * fed_tensor_bytes(&spec->target);
-  return view;
-}
-
-static int gather_pooled(struct fed_examples *self, const uint32_t *rows, size_t count,
-                         struct fed_batch *batch) {
-  struct pooled *pooled = (struct pooled *)self;
-  for (size_t i = 0; i < count; i++) {
-    uint32_t row = rows[i];
-    size_t part = 0;
-    while (part + 1 < FED__DEMO_CLIENTS && row >= pooled->parts[part]->count)
-      row -= (uint32_t)pooled->parts[part++]->count;
-    struct fed_batch view = shift(batch, &self->spec, i);
-    FED_TRY(pooled->parts[part]->gather(pooled->parts[part], &row, 1, &view));
-  }
-  return FED_OK;
-}
-
-static void free_pooled(struct fed_examples *self) {
-  struct pooled *pooled = (struct pooled *)self;
-  for (int i = 0; i < FED__DEMO_CLIENTS; i++) fed_examples_free(pooled->parts[i]);
-  fed__free(pooled->context, pooled);
-}
-
 static int open_pooled(struct fed__demo *demo, struct fed_examples **out) {
+  struct fed_examples *parts[FED__DEMO_CLIENTS];
   char folder[FED__PATH_MAX];
-  struct pooled *pooled = fed__zalloc(demo->context, 1, sizeof *pooled);
-  if (!pooled) return FED_E_MEMORY;
-  pooled->context = demo->context;
-  pooled->examples.gather = gather_pooled;
-  pooled->examples.free = free_pooled;
   for (int i = 0; i < FED__DEMO_CLIENTS; i++) {
     fed__demo_path(demo, folder, "agents/client-%d/data", i + 1);
-    const int code = open_folder(demo, folder, &pooled->parts[i]);
-    if (code != FED_OK) {
-      free_pooled(&pooled->examples);
-      return code;
-    }
-    pooled->examples.count += pooled->parts[i]->count;
+    const int code = open_folder(demo, folder, &parts[i]);
+    if (code == FED_OK) continue;
+    while (i > 0) fed_examples_free(parts[--i]);
+    return code;
   }
-  pooled->examples.spec = pooled->parts[0]->spec;
-  *out = &pooled->examples;
-  return FED_OK;
+  return fed__joined_examples_new(demo->context, parts, FED__DEMO_CLIENTS, out);
 }
 
 static int train_and_test(struct fed__demo *demo, const struct fed_model *model,

@@ -28,6 +28,7 @@ int main(int count, char **words) {
       {fed__model_show_commands, COUNT(fed__model_show_commands)},
       {fed__verify_commands, COUNT(fed__verify_commands)},
       {fed__train_commands, COUNT(fed__train_commands)},
+      {fed__simulate_commands, COUNT(fed__simulate_commands)},
       {fed__report_commands, COUNT(fed__report_commands)},
       {own_commands, COUNT(own_commands)},
   };

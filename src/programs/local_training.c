@@ -7,7 +7,7 @@
 #include "programs/local_training.h"
 #include "base/file.h"
 #include "base/raise.h"
-#include "fed/safetensors.h"
+#include "programs/model_files.h"
 #include "train/schedule.h"
 
 #include <errno.h>
@@ -154,26 +154,12 @@ int fed__local_training_run(struct fed__local_training *training) {
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static int write_file(const struct fed__local_training *training, const char *name,
-                      const struct fed_buffer *bytes) {
-  char path[FED__PATH_MAX];
-  FED_TRY(fed__path_join(path, sizeof path, training->folder, name));
-  return fed__file_write(path, fed_buffer_slice(bytes), FED__FILE_SHARED);
-}
-
 int fed__local_training_export(const struct fed__local_training *training) {
-  struct fed_buffer onnx, tensors;
   struct fed_params params;
   FED_TRY(fed_params_copy(&params, training->context, fed_model_params(training->model)));
-  fed_buffer_init(&onnx, training->context, SIZE_MAX);
-  fed_buffer_init(&tensors, training->context, SIZE_MAX);
   int code = fed_trainer_params(training->trainer, &params);
-  if (code == FED_OK) code = fed_model_export(training->model, &params, &onnx);
-  if (code == FED_OK) code = fed_safetensors_encode(&params, NULL, 0, &tensors);
-  if (code == FED_OK) code = write_file(training, "model.onnx", &onnx);
-  if (code == FED_OK) code = write_file(training, "model.safetensors", &tensors);
-  fed_buffer_clear(&onnx);
-  fed_buffer_clear(&tensors);
+  if (code == FED_OK)
+    code = fed__model_files_write(training->context, training->folder, training->model, &params);
   fed_params_clear(&params);
   return code;
 }

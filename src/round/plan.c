@@ -7,6 +7,7 @@
  * a restart continues bit for bit without a file of its own.
  */
 #include "round/plan.h"
+#include "base/memory.h"
 #include "base/raise.h"
 #include "base/rng.h"
 
@@ -129,4 +130,29 @@ void fed__plan_server_step(const struct fed__job *job, const float *current, con
     const double drift = previous ? (double)current[i] - (double)previous[i] : 0;
     next[i] = (float)((double)current[i] + rate * (double)mean[i] + momentum * drift);
   }
+}
+
+int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
+                         struct fed__aggregate *aggregate, const struct fed_params *current,
+                         const struct fed_params *previous, struct fed_params *next) {
+  const size_t count = plan->shape.element_count;
+  const int64_t *sum;
+  uint64_t weight_sum;
+  FED_TRY(plan->rule->finish(aggregate, &sum, &weight_sum));
+  float *mean = fed__alloc(current->context, count * sizeof *mean);
+  if (!mean) return FED_E_MEMORY;
+  int code = fed__stage_run_server(&plan->stages, sum, weight_sum, count, mean);
+  if (code == FED_OK)
+    code = fed_params_init(next, current->context, current->tensors, current->count);
+  if (code == FED_OK)
+    fed__plan_server_step(job, fed_params_floats(current),
+                          previous ? fed_params_floats(previous) : NULL, mean, count,
+                          fed_params_floats(next));
+  fed__free(current->context, mean);
+  return code;
+}
+
+int fed__plan_evaluates(const struct fed__job *job, uint64_t round, int final_evaluation) {
+  return job->evaluate.federated && job->evaluate.every &&
+         (final_evaluation || (round - 1) % job->evaluate.every == 0);
 }

@@ -40,4 +40,15 @@ uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const 
 void fed__plan_server_step(const struct fed__job *job, const float *current, const float *previous,
                            const float *mean, size_t element_count, float *next);
 
+/* The next model: the mean of what was folded into `aggregate`, then the server's optimiser.
+ * `previous` NULL as above. `next` is initialised, the caller's to clear. FED_E_EMPTY,
+ * FED_E_MEMORY: nothing to clear. */
+FED_MUST int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
+                                  struct fed__aggregate *aggregate,
+                                  const struct fed_params *current,
+                                  const struct fed_params *previous, struct fed_params *next);
+
+/* Does a task of this round ask for an evaluation of the received model on held-out rows? */
+int fed__plan_evaluates(const struct fed__job *job, uint64_t round, int final_evaluation);
+
 #endif

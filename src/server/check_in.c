@@ -42,9 +42,7 @@ static void fill_task(struct fed__run *run, Fed__Task *task) {
   task->nonce = (ProtobufCBinaryData){FED__NONCE_BYTES, run->nonce};
   task->cohort = round->cohort_count;
   task->deadline_ms = left_ms > 0 ? (uint32_t)left_ms : 0;
-  task->evaluate =
-      run->job.evaluate.federated && run->job.evaluate.every &&
-      (round->kind == FED__ROUND_EVALUATE || (round->round - 1) % run->job.evaluate.every == 0);
+  task->evaluate = fed__plan_evaluates(&run->job, round->round, round->kind == FED__ROUND_EVALUATE);
 }
 
 /* Revocation takes effect on the next request, and also on one that is waiting. */

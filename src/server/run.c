@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "job/job_examples.h"
 #include "server/server_state.h"
 
 #include <stdlib.h>
@@ -101,13 +102,10 @@ static void finish_job(struct fed__run *run, const struct fed__round_effect *eff
                     "reason", effect->reason, "version", (json_int_t)record->version);
 }
 
-static int64_t loss_units(double loss_sum) { return (int64_t)(loss_sum * 0x1p20 + 0.5); }
-
 static void add_metrics(struct fed__metric_sums *sums, const Fed__Metrics *metrics) {
-  if (!metrics) return;
-  sums->example_count += metrics->example_count;
-  sums->correct_count += metrics->correct_count;
-  sums->loss_units += loss_units(metrics->loss_sum);
+  if (metrics)
+    fed__metric_sums_add(sums, &(struct fed_metrics){metrics->example_count, metrics->correct_count,
+                                                     metrics->loss_sum});
 }
 
 static json_t *metrics_json(const Fed__Metrics *metrics) {
@@ -223,24 +221,7 @@ static int load_objects(struct fed__run *run) {
 }
 
 static int open_test_set(struct fed__run *run) {
-  const struct fed__job *job = &run->job;
-  if (!job->evaluate.test_folder || !job->evaluate.every) return FED_OK;
-  struct fed__dataset_schema schema = job->data.schema;
-  struct fed__input_schema input = schema.inputs[0];
-  if (job->evaluate.test_inputs) input.file = job->evaluate.test_inputs;
-  if (job->evaluate.test_target) schema.target.file = job->evaluate.test_target;
-  schema.inputs = &input;
-  if (schema.input_count != 1)
-    return FED_RAISE(FED_E_UNSUPPORTED,
-                     "evaluate.test: a server test set works with one input, "
-                     "this job has %zu",
-                     schema.input_count);
-  char folder[4096];
-  const int absolute = job->evaluate.test_folder[0] == '/';
-  snprintf(folder, sizeof folder, "%.2000s%s%.2000s", absolute ? "" : run->server->data_folder,
-           absolute ? "" : "/", job->evaluate.test_folder);
-  int code = fed__dataset_open(run->server->context, folder, &schema, &run->test_set);
-  return code == FED_OK ? code : FED_WRAP("the server's test set");
+  return fed__job_test_set_open(&run->job, run->server->data_folder, &run->test_set);
 }
 
 /* A restart does not give the job its time again. */

@@ -27,10 +27,8 @@ void fed__run_note_bytes(struct fed__run *run) {
 
 static json_t *sums_json(const struct fed__metric_sums *sums) {
   if (!sums->example_count) return json_null();
-  const double count = (double)sums->example_count;
   return json_pack("{s:I, s:f, s:f}", "examples", (json_int_t)sums->example_count, "loss",
-                   (double)sums->loss_units * 0x1p-20 / count, "accuracy",
-                   (double)sums->correct_count / count);
+                   fed__metric_sums_loss(sums), "accuracy", fed__metric_sums_accuracy(sums));
 }
 
 static void record_close(struct fed__run *run, const char *type, const char *parameters) {
@@ -48,25 +46,6 @@ static void record_close(struct fed__run *run, const char *type, const char *par
 }
 
 /* ---- the new version ------------------------------------------------------------------------ */
-
-static int make_next(struct fed__run *run, struct fed_params *next) {
-  const struct fed_context *context = run->server->context;
-  const size_t count = run->plan.shape.element_count;
-  const int64_t *sum;
-  uint64_t weight_sum;
-  FED_TRY(run->plan.rule->finish(run->aggregate, &sum, &weight_sum));
-  float *mean = fed__alloc(context, count * sizeof *mean);
-  if (!mean) return FED_E_MEMORY;
-  int code = fed__stage_run_server(&run->plan.stages, sum, weight_sum, count, mean);
-  if (code == FED_OK)
-    code = fed_params_init(next, context, run->current.tensors, run->current.count);
-  if (code == FED_OK)
-    fed__plan_server_step(&run->job, fed_params_floats(&run->current),
-                          run->has_previous ? fed_params_floats(&run->previous) : NULL, mean, count,
-                          fed_params_floats(next));
-  fed__free(context, mean);
-  return code;
-}
 
 static int store_version(struct fed__run *run, const struct fed_params *next,
                          struct fed__digest *hash) {
@@ -105,7 +84,8 @@ static int record_version(struct fed__run *run, const struct fed__digest *hash) 
 static int make_version(struct fed__run *run) {
   struct fed_params next = {0};
   struct fed__digest hash;
-  int code = make_next(run, &next);
+  int code = fed__plan_next_model(&run->job, &run->plan, run->aggregate, &run->current,
+                                  run->has_previous ? &run->previous : NULL, &next);
   if (code == FED_OK) code = store_version(run, &next, &hash);
   if (code == FED_OK) code = record_version(run, &hash);
   if (code != FED_OK) {
@@ -224,10 +204,9 @@ static int wants_measuring(const struct fed__run *run) {
  * by where the server has no test set of its own. */
 static void measured_by_clients(const struct fed__run *run, struct fed__round_event *event) {
   if (run->test_set || !run->evaluate.example_count) return;
-  const double count = (double)run->evaluate.example_count;
   event->measured = 1;
-  event->accuracy = (double)run->evaluate.correct_count / count;
-  event->loss = (double)run->evaluate.loss_units * 0x1p-20 / count;
+  event->accuracy = fed__metric_sums_accuracy(&run->evaluate);
+  event->loss = fed__metric_sums_loss(&run->evaluate);
 }
 
 static void close_evaluation(struct fed__run *run) {

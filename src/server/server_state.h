@@ -11,6 +11,7 @@
 #define FED_SERVER_STATE_H
 
 #include "net/http_server.h"
+#include "round/metric_sums.h"
 #include "round/plan.h"
 #include "round/round.h"
 #include "round/store.h"
@@ -20,13 +21,6 @@
 
 #include <jansson.h>
 #include <pthread.h>
-
-/* Sums over the clients of a round, in whole numbers, so that they do not depend on the order of
- * arrival: losses in units of 2^-20. */
-struct fed__metric_sums {
-  uint64_t example_count, correct_count;
-  int64_t loss_units;
-};
 
 /* A job at work. */
 struct fed__run {

@@ -43,7 +43,7 @@ static void expect(const struct refusal *cases, size_t count) {
 #define GOOD HEAD DATA ROUNDS
 #define TOP                                                                                        \
   "version, name, description, seed, model, data, train, rounds, update, aggregate, "              \
-  "evaluate, stop"
+  "evaluate, stop, simulate"
 
 static void test_keys(void **state) {
   (void)state;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_section.h: the section `simulate` of a job file: the world that `fed simulate` makes up.
+ * Servers and agents check it and look no further.
+ */
+#ifndef FED_JOB_SIMULATE_SECTION_H
+#define FED_JOB_SIMULATE_SECTION_H
+
+#include "job/job.h"
+#include "job/settings.h"
+
+extern const struct fed__setting fed__simulate_settings[];
+
+/* What a kind of partition is called. Static. */
+const char *fed__partition_kind_name(enum fed__partition_kind kind);
+
+/* FED_E_MISSING with the place in the tree for a kind without what it needs. */
+FED_MUST int fed__simulate_section_check(const struct fed__job *job, const struct fed__yaml *yaml);
+
+/* "iid", "dirichlet:0.5", "shards:2", "file:partition.safetensors" …: the kind, and after a colon
+ * the one setting that is its own, in place of what the job says. FED_E_USAGE. */
+FED_MUST int fed__partition_choose(struct fed__job *job, const char *text);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_settings.c: the settings of a simulation, their rules, and a partition in one word.
+ */
+#include "base/memory.h"
+#include "base/raise.h"
+#include "job/simulate_section.h"
+
+#include <stdio.h>
+
+#define AT(field) .offset = offsetof(struct fed__job, simulate.field)
+#define CLIENTS_MAX 1000000
+
+static const char *const kinds[] = {[FED__PARTITION_IID] = "iid",
+                                    [FED__PARTITION_DIRICHLET] = "dirichlet",
+                                    [FED__PARTITION_SHARDS] = "shards",
+                                    [FED__PARTITION_LABELS] = "labels",
+                                    [FED__PARTITION_POWER_LAW] = "power_law",
+                                    [FED__PARTITION_LOG_NORMAL] = "log_normal",
+                                    [FED__PARTITION_DRAWN] = "drawn",
+                                    [FED__PARTITION_FOLDERS] = "folders",
+                                    [FED__PARTITION_FILE] = "file",
+                                    NULL};
+
+/* The setting that belongs to a kind alone; NULL: it has none. */
+static const char *const own_keys[] = {[FED__PARTITION_IID] = NULL,
+                                       [FED__PARTITION_DIRICHLET] = "alpha",
+                                       [FED__PARTITION_SHARDS] = "shards",
+                                       [FED__PARTITION_LABELS] = "labels",
+                                       [FED__PARTITION_POWER_LAW] = "exponent",
+                                       [FED__PARTITION_LOG_NORMAL] = "sigma",
+                                       [FED__PARTITION_DRAWN] = "examples",
+                                       [FED__PARTITION_FOLDERS] = NULL,
+                                       [FED__PARTITION_FILE] = "file"};
+
+static const struct fed__setting partition[] = {
+    {"kind", FED__SETTING_WORD, AT(partition.kind), .initial = "iid", .words = kinds,
+     .meaning = "how the examples are divided"},
+    {"alpha", FED__SETTING_NUMBER, AT(partition.alpha), .initial = "0.5", .above = 1,
+     .maximum = 1e6, .meaning = "dirichlet: small, and each client has few classes"},
+    {"shards", FED__SETTING_COUNT, AT(partition.shards), .initial = "2", .minimum = 1,
+     .maximum = 100000,
+     .meaning = "shards: of a client; the examples, sorted by class, are cut into clients times "
+                "shards pieces"},
+    {"labels", FED__SETTING_COUNT, AT(partition.labels), .initial = "2", .minimum = 1,
+     .maximum = 100000, .meaning = "labels: classes of a client"},
+    {"exponent", FED__SETTING_NUMBER, AT(partition.exponent), .initial = "1", .maximum = 100,
+     .meaning = "power_law: the n-th largest client has a share as n^-exponent"},
+    {"sigma", FED__SETTING_NUMBER, AT(partition.sigma), .initial = "1", .maximum = 10,
+     .meaning = "log_normal: standard deviation of the logarithm of a client's share"},
+    {"examples", FED__SETTING_COUNT, AT(partition.examples), .initial = "32", .minimum = 1,
+     .maximum = 1000000000,
+     .meaning = "drawn: each client draws as many of all, so that clients share examples"},
+    {"minimum", FED__SETTING_COUNT, AT(partition.minimum), .initial = "1", .maximum = 1000000000,
+     .unit = "examples", .meaning = "dirichlet: draw again until each client has so many"},
+    {"file", FED__SETTING_TEXT, AT(partition.file), .minimum = 1,
+     .meaning = "file: a partition that was saved, relative to the working folder"},
+    {NULL}};
+
+static const struct fed__setting device[] = {
+    {"speed", FED__SETTING_NUMBER, AT(device.speed), .initial = "0", .maximum = 1e12,
+     .unit = "examples/s",
+     .meaning = "that a device trains on; evaluation is three times as fast; 0: takes no time"},
+    {"speed_spread", FED__SETTING_NUMBER, AT(device.speed_spread), .initial = "0", .maximum = 10,
+     .meaning = "standard deviation of the speed's logarithm; 0: all alike"},
+    {"latency", FED__SETTING_DURATION, AT(device.latency_s), .initial = "0 s", .maximum = 86400,
+     .unit = "s", .meaning = "of each message"},
+    {"bandwidth", FED__SETTING_SIZE, AT(device.bandwidth), .initial = "0 B", .unit = "bytes/s",
+     .meaning = "each way; 0: takes no time"},
+    {"drop_out", FED__SETTING_NUMBER, AT(device.drop_out), .initial = "0", .maximum = 1, .below = 1,
+     .meaning = "the part of tasks from which no answer comes"},
+    {NULL}};
+
+const struct fed__setting fed__simulate_settings[] = {
+    {"clients", FED__SETTING_COUNT, AT(clients), .initial = "100", .minimum = 1,
+     .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "that there are"},
+    {"partition", FED__SETTING_SECTION, .inner = partition,
+     .meaning = "how one data set is divided among them"},
+    {"device", FED__SETTING_SECTION, .inner = device,
+     .meaning = "how fast and how reliable they are, on the virtual clock"},
+    {NULL}};
+
+const char *fed__partition_kind_name(enum fed__partition_kind kind) { return kinds[kind]; }
+
+int fed__simulate_section_check(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__partition_settings *settings = &job->simulate.partition;
+  if (settings->kind == FED__PARTITION_FILE && !settings->file)
+    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
+                           "'%s' is missing: the saved partition's path",
+                           "simulate.partition.file");
+  return FED_OK;
+}
+
+static const struct fed__setting *find_setting(const char *key) {
+  const struct fed__setting *setting = partition;
+  while (setting->key && strcmp(setting->key, key) != 0) setting++;
+  return setting;
+}
+
+static int raise_value(const struct fed__job *job, const struct fed__setting *setting,
+                       const char *found) {
+  struct fed_buffer expected;
+  fed_buffer_init(&expected, job->context, 4096);
+  const char *text =
+      fed__setting_expected(setting, &expected) == FED_OK ? fed_buffer_text(&expected) : NULL;
+  const int code = FED_RAISE(FED_E_USAGE, "partition, %s: expected %s, found '%s'", setting->key,
+                             text ? text : "another value", found);
+  fed_buffer_clear(&expected);
+  return code;
+}
+
+static int set_value(struct fed__job *job, const struct fed__setting *setting, const char *text) {
+  char **file = &job->simulate.partition.file;
+  char *before = *file;
+  if (setting->type == FED__SETTING_TEXT) *file = NULL;
+  const int code = fed__setting_parse(job->context, setting, text, job);
+  if (setting->type == FED__SETTING_TEXT && code == FED_OK) fed__free(job->context, before);
+  if (setting->type == FED__SETTING_TEXT && code != FED_OK) *file = before;
+  return code == FED_OK || code == FED_E_MEMORY ? code : raise_value(job, setting, text);
+}
+
+int fed__partition_choose(struct fed__job *job, const char *text) {
+  struct fed__partition_settings *settings = &job->simulate.partition;
+  const char *colon = strchr(text, ':');
+  char kind[32];
+  snprintf(kind, sizeof kind, "%.*s", (int)(colon ? colon - text : 31), text);
+  FED_TRY(set_value(job, find_setting("kind"), kind));
+  const char *own = own_keys[settings->kind];
+  if (colon && !own)
+    return FED_RAISE(FED_E_USAGE, "partition '%s' has no setting of its own: leave out '%s'", kind,
+                     colon);
+  if (colon) FED_TRY(set_value(job, find_setting(own), colon + 1));
+  if (settings->kind == FED__PARTITION_FILE && !settings->file)
+    return FED_RAISE(FED_E_USAGE, "partition 'file' needs the file: file:PATH");
+  return FED_OK;
+}

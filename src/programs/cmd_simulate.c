@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_simulate.c: fed simulate: a job with many made-up clients, in one process.
+ */
+#include "base/file.h"
+#include "base/raise.h"
+#include "job/simulate_section.h"
+#include "programs/fed_commands.h"
+#include "programs/job_files.h"
+#include "programs/simulate_data.h"
+#include "programs/simulate_output.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#define THREADS_MAX 1024
+
+struct session {
+  struct fed__invocation *invocation;
+  struct fed__job_files files;
+  struct fed_model *model;
+  struct fed__simulate_data data;
+  struct fed__simulate_output output;
+  struct fed__simulation simulation;
+};
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void ask_to_stop(int number) {
+  (void)number;
+  asked_to_stop = 1;
+}
+
+static int stopping(struct fed__simulation_observer *self) {
+  (void)self;
+  return asked_to_stop;
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static int read_whole(const struct fed__invocation *invocation, const char *option, double least,
+                      double most, uint64_t *value) {
+  double number = (double)*value;
+  FED_TRY(fed__option_number(invocation, option, least, most, &number));
+  *value = (uint64_t)number;
+  return (double)*value == number
+             ? FED_OK
+             : FED_RAISE(FED_E_USAGE, "--%s: expected a whole number, found %g", option, number);
+}
+
+/* What the command line says takes the place of what the job says. */
+static int read_options(struct session *session) {
+  const struct fed__invocation *invocation = session->invocation;
+  struct fed__job *job = &session->files.job;
+  const char *partition = fed__option_text(invocation, "partition");
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  uint64_t clients = job->simulate.clients, threads = processors > 0 ? (uint64_t)processors : 1;
+  FED_TRY(read_whole(invocation, "clients", 1, 1e6, &clients));
+  FED_TRY(read_whole(invocation, "threads", 1, THREADS_MAX, &threads));
+  FED_TRY(read_whole(invocation, "seed", 0, 9e15, &job->seed));
+  job->simulate.clients = (uint32_t)clients;
+  session->output.thread_count = (uint32_t)threads;
+  if (partition && fed__partition_choose(job, partition) != FED_OK) return FED_WRAP("--partition");
+  if (!fed__option_text(invocation, "data"))
+    return FED_RAISE(FED_E_USAGE, "--data is missing: the folder with the data to divide");
+  const int own_clients = job->simulate.partition.kind == FED__PARTITION_FOLDERS ||
+                          job->simulate.partition.kind == FED__PARTITION_FILE;
+  if (own_clients && fed__option_text(invocation, "clients"))
+    return FED_RAISE(FED_E_USAGE, "--clients: the partition '%s' says itself how many there are",
+                     fed__partition_kind_name(job->simulate.partition.kind));
+  return FED_OK;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int load(struct session *session) {
+  struct fed__invocation *invocation = session->invocation;
+  struct fed_model_options options;
+  FED_TRY(fed__job_files_read(invocation->context, invocation->arguments[0], &session->files));
+  FED_TRY(read_options(session));
+  fed__job_model_options(&session->files.job, &options);
+  FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(&session->files.graph), &options,
+                         &session->model));
+  FED_TRY(fed__plan_check_training(invocation->context, &session->files.job, session->model));
+  return fed__simulate_data_init(&session->data, &session->files.job,
+                                 fed__option_text(invocation, "data"),
+                                 fed__option_text(invocation, "test"));
+}
+
+static int save_partition(const struct session *session) {
+  const char *path = fed__option_text(session->invocation, "save-partition");
+  struct fed_buffer file;
+  if (!path) return FED_OK;
+  fed_buffer_init(&file, session->invocation->context, SIZE_MAX);
+  int code = fed__partition_encode(&session->simulation.partition, &file);
+  if (code == FED_OK) code = fed__file_write(path, fed_buffer_slice(&file), FED__FILE_SHARED);
+  fed_buffer_clear(&file);
+  return code;
+}
+
+static int prepare(struct session *session) {
+  session->output.invocation = session->invocation;
+  session->output.job = &session->files.job;
+  session->output.folder = fed__option_text(session->invocation, "out");
+  session->output.observer.stopping = stopping;
+  FED_TRY(load(session));
+  FED_TRY(fed__simulate_output_begin(&session->output));
+  const struct fed__simulation_setting setting = {.context = session->invocation->context,
+                                                  .job = &session->files.job,
+                                                  .model = session->model,
+                                                  .source = &session->data.source,
+                                                  .observer = &session->output.observer,
+                                                  .thread_count = session->output.thread_count};
+  FED_TRY(fed__simulation_init(&session->simulation, &setting));
+  FED_TRY(fed__simulate_data_divide(&session->data, &session->simulation));
+  return save_partition(session);
+}
+
+static void clear(struct session *session) {
+  fed__simulation_clear(&session->simulation);
+  fed__simulate_output_end(&session->output);
+  fed__simulate_data_clear(&session->data);
+  fed_model_free(session->model);
+  fed__job_files_clear(&session->files);
+}
+
+static int run_session(struct session *session) {
+  FED_TRY(prepare(session));
+  signal(SIGINT, ask_to_stop);
+  signal(SIGTERM, ask_to_stop);
+  FED_TRY(fed__simulation_run(&session->simulation));
+  FED_TRY(fed__simulate_output_finish(&session->output, &session->simulation));
+  const unsigned long long version = session->simulation.version;
+  if (session->simulation.end == FED__END_STOPPED)
+    return FED_RAISE(FED_E_BUSY, "stopped after round %llu; the results are those so far", version);
+  if (session->simulation.end == FED__END_FAILURES)
+    return FED_RAISE(FED_E_INPUT,
+                     "too many failed rounds in a row after round %llu; metrics.jsonl says why",
+                     version);
+  return FED_OK;
+}
+
+static int simulate(struct fed__invocation *invocation) {
+  struct session session = {.invocation = invocation};
+  const int code = run_session(&session);
+  clear(&session);
+  return code;
+}
+
+static const struct fed__option simulate_options[] = {
+    {"data", "FOLDER", "the data to divide among the clients, as the job file describes it", NULL},
+    {"clients", "COUNT", "how many there are; else the job's simulate.clients", NULL},
+    {"partition", "KIND[:VALUE]",
+     "iid, dirichlet:ALPHA, shards:COUNT, labels:COUNT, power_law:EXPONENT, log_normal:SIGMA, "
+     "drawn:EXAMPLES, folders (one a client) or file:PATH; else the job's",
+     NULL},
+    {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},
+    {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
+    {"threads", "COUNT", "that train; the result is the same; else one a processor", NULL},
+    {"seed", "NUMBER", "of every random choice; else the job's", NULL},
+    {"out", "DIR", "where results go; those of a run before are replaced", "simulation"},
+    {0}};
+static const char *const simulate_examples[] = {
+    "fed simulate job.yaml --data data --clients 100 --partition dirichlet:0.5",
+    "a hundred clients with unequal shares of the classes",
+    "fed simulate job.yaml --data sites --partition folders --test test",
+    "one client for each folder in sites", NULL};
+
+const struct fed__command fed__simulate_commands[1] = {
+    {"simulate", "JOB.yaml", "run a job with made-up clients, in one process",
+     "The rounds are those of the server, on a virtual clock; the clients do what agents do, with "
+     "their part of the data. The same seed gives the same model, bit for bit, with any number of "
+     "threads. Writes DIR/metrics.jsonl (a line a round), summary.json, model.onnx and "
+     "model.safetensors.",
+     simulate_options, simulate_examples, 1, 1, simulate},
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_data.h: the data of a simulation: one folder that is divided, or a folder with one
+ * folder for each client.
+ */
+#ifndef FED_SIMULATE_DATA_H
+#define FED_SIMULATE_DATA_H
+
+#include "simulate/simulation.h"
+
+struct fed__simulate_data {
+  struct fed__simulation_source source; /* first: opens what the rest describes */
+  const struct fed_context *context;
+  const struct fed__job *job;
+  const char *folder, *test_base;
+  char (*names)[FED__CLIENT_NAME_BYTES]; /* of the clients' folders, sorted; NULL: one folder */
+  uint32_t client_count;
+};
+
+/* Describe the data below `folder`; the test set is `test` if that is not NULL, else the job's,
+ * below `folder`. With the partition `folders` each folder in it is a client's, named as the
+ * client; its data is in `data` below it if that exists. FED_E_EMPTY, FED_E_NOT_FOUND,
+ * FED_E_TOO_LARGE for a name over 64 bytes. To be cleared whatever comes back. */
+FED_MUST int fed__simulate_data_init(struct fed__simulate_data *data, struct fed__job *job,
+                                     const char *folder, const char *test);
+void fed__simulate_data_clear(struct fed__simulate_data *data);
+
+/* Divide it among the simulation's clients, as the job's partition says. */
+FED_MUST int fed__simulate_data_divide(const struct fed__simulate_data *data,
+                                       struct fed__simulation *simulation);
+
+#endif

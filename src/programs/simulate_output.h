@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_output.h: what a simulation shows and writes.
+ *
+ *   DIR/  metrics.jsonl (a line a round)  summary.json  model.onnx  model.safetensors
+ */
+#ifndef FED_SIMULATE_OUTPUT_H
+#define FED_SIMULATE_OUTPUT_H
+
+#include "programs/command.h"
+#include "simulate/simulation.h"
+
+#include <stdio.h>
+
+struct fed__simulate_output {
+  struct fed__simulation_observer observer; /* first */
+  struct fed__invocation *invocation;
+  const struct fed__job *job;
+  const char *folder;
+  FILE *metrics;
+  int64_t started_us, shown_us;
+  int header_printed;
+  uint32_t thread_count;
+  uint64_t down_bytes, up_bytes; /* of all rounds so far */
+  uint64_t failed_rounds;
+  struct fed__simulated_round last; /* that made a model; its figures the newest there are */
+};
+
+/* Make the folder and begin its metrics.jsonl anew. */
+FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output);
+
+/* The models, summary.json, and the summary on standard output. */
+FED_MUST int fed__simulate_output_finish(struct fed__simulate_output *output,
+                                         struct fed__simulation *simulation);
+void fed__simulate_output_end(struct fed__simulate_output *output);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * event_queue.h: what will happen to the clients, by virtual time. Events of the same time come
+ * out in the order in which they were put in, so that a run does not depend on the heap's layout.
+ *
+ * A binary heap: O(log n) to put and to take, 40 bytes an event; grows and never shrinks.
+ */
+#ifndef FED_SIMULATE_EVENT_QUEUE_H
+#define FED_SIMULATE_EVENT_QUEUE_H
+
+#include "round/round.h"
+
+struct fed__queued_event {
+  int64_t time_us;
+  uint64_t number; /* the queue's */
+  enum fed__round_event_type type;
+  uint32_t client, attempt, exchange;
+  uint64_t round;
+};
+
+struct fed__event_queue {
+  const struct fed_context *context;
+  struct fed__queued_event *items; /* a heap: no item comes before its parent */
+  size_t count, capacity;
+  uint64_t next_number;
+};
+
+void fed__event_queue_init(struct fed__event_queue *queue, const struct fed_context *context);
+void fed__event_queue_clear(struct fed__event_queue *queue);
+
+/* FED_E_MEMORY; then the queue is as it was. */
+FED_MUST int fed__event_queue_put(struct fed__event_queue *queue,
+                                  const struct fed__queued_event *event);
+
+/* When the next event is; INT64_MAX: there is none. */
+int64_t fed__event_queue_next_us(const struct fed__event_queue *queue);
+
+/* Take the next event; there must be one. */
+struct fed__queued_event fed__event_queue_take(struct fed__event_queue *queue);
+
+#endif

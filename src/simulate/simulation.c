@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulation.c: drives the state table: takes events off the queue, or lets time pass, and carries
+ * the table's effects out.
+ *
+ * Before the first round all clients check in while a "round 0" closes, whose model is the one that
+ * the job begins with: so the first cohort is drawn from all of them, like every later one.
+ */
+#include "simulate/simulation.h"
+#include "base/memory.h"
+#include "base/raise.h"
+#include "simulate/device.h"
+
+#define NEVER INT64_MAX
+
+/* ---- effects -------------------------------------------------------------------------------- */
+
+static void note_failure(struct fed__simulation *simulation, int code) {
+  if (simulation->code == FED_OK) simulation->code = code;
+}
+
+static int64_t real_us(const struct fed__simulation *simulation) {
+  return simulation->context->clock->monotonic_us(simulation->context->clock);
+}
+
+static void open_round(struct fed__simulation *simulation) {
+  const struct fed__round *round = &simulation->round;
+  simulation->visit_count = 0;
+  simulation->round_started_us = real_us(simulation);
+  simulation->open.round = round->round;
+  simulation->open.attempt = round->attempt;
+  simulation->open.kind = round->kind;
+  simulation->open.cohort = round->cohort_count;
+}
+
+static struct fed__device_task task_of(const struct fed__simulation *simulation, uint32_t client) {
+  const struct fed__job *job = simulation->job;
+  const int evaluates_only = simulation->round.kind == FED__ROUND_EVALUATE;
+  const struct fed__stage_settings *stages = &simulation->plan.stages;
+  const size_t elements = simulation->plan.shape.element_count;
+  uint64_t trained =
+      fed__partition_train_count(&simulation->partition, client) * (uint64_t)job->train.epochs;
+  const uint64_t most = job->train.steps_max * job->train.options.batch_size;
+  if (most && trained > most) trained = most;
+  return (struct fed__device_task){
+      .client = client,
+      .trained_count = evaluates_only ? 0 : trained,
+      .evaluated_count = fed__plan_evaluates(job, simulation->round.round, evaluates_only)
+                             ? fed__partition_held_out_count(&simulation->partition, client)
+                             : 0,
+      .down_bytes = elements * sizeof(float),
+      .up_bytes = evaluates_only ? 0 : fed__stage_grid_bytes(stages, elements)};
+}
+
+/* The answer comes after the device's time; or never, and then the client is back when the server
+ * has given it up. */
+static void give_task(struct fed__simulation *simulation, uint32_t client) {
+  const struct fed__round *round = &simulation->round;
+  const struct fed__job *job = simulation->job;
+  const struct fed__device_settings *device = &job->simulate.device;
+  const struct fed__device_task task = task_of(simulation, client);
+  struct fed__queued_event event = {.type = FED__EVENT_REPORTED,
+                                    .client = client,
+                                    .round = round->round,
+                                    .attempt = round->attempt,
+                                    .exchange = round->exchange};
+  simulation->open.down_bytes += task.down_bytes;
+  if (fed__device_drops_out(device, job->seed, client, round->round, round->attempt)) {
+    event.type = FED__EVENT_CHECK_IN;
+    event.time_us = (round->deadline_ms + 1) * 1000;
+  } else {
+    event.time_us = simulation->now_us + fed__device_task_us(device, job->seed, &task);
+    simulation->open.up_bytes += task.up_bytes;
+  }
+  note_failure(simulation, fed__event_queue_put(&simulation->queue, &event));
+}
+
+static void tell_round(struct fed__simulation *simulation) {
+  struct fed__simulated_round *open = &simulation->open;
+  open->reported = simulation->round.reported_count;
+  open->virtual_s = (double)simulation->now_us * 1e-6;
+  open->real_s = (double)(real_us(simulation) - simulation->round_started_us) * 1e-6;
+  if (simulation->observer && simulation->observer->round_over)
+    simulation->observer->round_over(simulation->observer, simulation, open);
+  simulation->open = (struct fed__simulated_round){0};
+}
+
+static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
+                      const struct fed__round_effect *effect) {
+  struct fed__simulation *simulation = (struct fed__simulation *)self;
+  (void)round;
+  switch (effect->type) {
+  case FED__EFFECT_OPEN_ROUND:
+    open_round(simulation);
+    break;
+  case FED__EFFECT_GIVE_TASK:
+    give_task(simulation, effect->client);
+    break;
+  case FED__EFFECT_COUNT:
+    simulation->visits[simulation->visit_count++].client = effect->client;
+    break;
+  case FED__EFFECT_CLOSE_ROUND:
+    simulation->closing = 1;
+    break;
+  case FED__EFFECT_FAIL_ROUND:
+    simulation->open.failure = effect->reason;
+    tell_round(simulation);
+    break;
+  case FED__EFFECT_FINISH:
+    simulation->end = effect->end;
+    break;
+  case FED__EFFECT_NEXT_EXCHANGE:
+  case FED__EFFECT_COUNTED_BEFORE:
+  case FED__EFFECT_DISMISS:
+    break;
+  }
+}
+
+/* ---- closing a round ------------------------------------------------------------------------ */
+
+static int visit_cohort(struct fed__simulation *simulation) {
+  struct fed__simulated_round *open = &simulation->open;
+  struct fed__visit_sums sums;
+  const struct fed__visits visits = {
+      .params = &simulation->current,
+      .round = open->round,
+      .train = open->kind == FED__ROUND_TRAIN,
+      .evaluate =
+          fed__plan_evaluates(simulation->job, open->round, open->kind == FED__ROUND_EVALUATE),
+      .visits = simulation->visits,
+      .count = simulation->visit_count};
+  simulation->plan.rule->begin(simulation->aggregate);
+  FED_TRY(fed__pool_visit(simulation->pool, &visits, simulation->aggregate, &sums));
+  simulation->visits_done += visits.count;
+  open->trained = sums.trained;
+  open->evaluated = sums.evaluated;
+  open->diverged = (uint32_t)sums.diverged_count;
+  open->clamped_count = sums.clamped_count;
+  return FED_OK;
+}
+
+/* FED_E_NOT_FINITE for a model that no round should go on from: a failure of the round, not of the
+ * simulation. */
+static int make_model(struct fed__simulation *simulation) {
+  const struct fed__simulated_round *open = &simulation->open;
+  struct fed_params next;
+  if (simulation->visit_count - open->diverged < simulation->round.settings.minimum)
+    return FED_RAISE(FED_E_NOT_FINITE, "the training of %u of %zu clients diverged", open->diverged,
+                     simulation->visit_count);
+  FED_TRY(fed__plan_next_model(simulation->job, &simulation->plan, simulation->aggregate,
+                               &simulation->current,
+                               simulation->has_previous ? &simulation->previous : NULL, &next));
+  const int code = fed_params_check_finite(&next);
+  if (code != FED_OK) {
+    fed_params_clear(&next);
+    return code;
+  }
+  fed_params_clear(&simulation->previous);
+  simulation->previous = simulation->current;
+  simulation->current = next;
+  simulation->has_previous = 1;
+  simulation->version = open->round;
+  return FED_OK;
+}
+
+static int wants_test(const struct fed__simulation *simulation) {
+  const struct fed__job *job = simulation->job;
+  return fed__pool_has_test_set(simulation->pool) &&
+         (simulation->version % job->evaluate.every == 0 ||
+          simulation->version == job->rounds.count);
+}
+
+/* As the server measures: on the test set if there is one, else by what the cohort found. */
+static int measure(struct fed__simulation *simulation, struct fed__round_event *event) {
+  struct fed__simulated_round *open = &simulation->open;
+  const struct fed__metric_sums *found = &open->evaluated;
+  if (wants_test(simulation)) {
+    const int code = fed__pool_test(simulation->pool, &simulation->current, &open->tested);
+    if (code != FED_OK && code != FED_E_NOT_FINITE) return code;
+  }
+  if (fed__pool_has_test_set(simulation->pool)) found = &open->tested;
+  if (found->example_count) {
+    event->measured = 1;
+    event->accuracy = fed__metric_sums_accuracy(found);
+    event->loss = fed__metric_sums_loss(found);
+  }
+  return FED_OK;
+}
+
+static int close_round(struct fed__simulation *simulation, struct fed__round_event *event) {
+  FED_TRY(visit_cohort(simulation));
+  if (simulation->open.kind == FED__ROUND_TRAIN) {
+    const int code = make_model(simulation);
+    if (code == FED_E_NOT_FINITE) {
+      event->type = FED__EVENT_MODEL_FAILED;
+      return FED_OK;
+    }
+    FED_TRY(code);
+    FED_TRY(measure(simulation, event));
+  }
+  tell_round(simulation);
+  return FED_OK;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static int step(struct fed__simulation *simulation, const struct fed__round_event *event) {
+  FED_TRY(fed__round_step(&simulation->round, event, &simulation->driver));
+  return simulation->code;
+}
+
+static struct fed__round_event event_of(const struct fed__simulation *simulation,
+                                        enum fed__round_event_type type) {
+  return (struct fed__round_event){.type = type, .now_ms = simulation->now_us / 1000};
+}
+
+/* The model, when the table asked for one. */
+static int settle(struct fed__simulation *simulation) {
+  while (simulation->closing) {
+    struct fed__round_event event = event_of(simulation, FED__EVENT_MODEL);
+    simulation->closing = 0;
+    FED_TRY(close_round(simulation, &event));
+    FED_TRY(step(simulation, &event));
+  }
+  return FED_OK;
+}
+
+/* Who has answered asks for more at once. */
+static int deliver(struct fed__simulation *simulation, const struct fed__queued_event *queued) {
+  struct fed__round_event event = event_of(simulation, queued->type);
+  event.client = queued->client;
+  event.round = queued->round;
+  event.attempt = queued->attempt;
+  event.exchange = queued->exchange;
+  FED_TRY(step(simulation, &event));
+  event.type = FED__EVENT_CHECK_IN;
+  return queued->type == FED__EVENT_REPORTED ? step(simulation, &event) : FED_OK;
+}
+
+static int let_time_pass(struct fed__simulation *simulation, int64_t until_us) {
+  if (until_us > simulation->now_us) simulation->now_us = until_us;
+  const struct fed__round_event event = event_of(simulation, FED__EVENT_TIME);
+  return step(simulation, &event);
+}
+
+static int raise_no_round(const struct fed__simulation *simulation) {
+  return FED_RAISE(FED_E_INPUT,
+                   "round %llu cannot begin: %u clients have enough examples, and rounds.minimum "
+                   "is %u; more clients or a smaller minimum would do",
+                   (unsigned long long)simulation->round.round, simulation->eligible_count,
+                   simulation->round.settings.minimum);
+}
+
+static int next_event(struct fed__simulation *simulation) {
+  const int64_t queue_us = fed__event_queue_next_us(&simulation->queue);
+  const int64_t timer_ms = fed__round_next_ms(&simulation->round);
+  const int64_t timer_us = timer_ms == NEVER ? NEVER : timer_ms * 1000;
+  struct fed__simulation_observer *observer = simulation->observer;
+  if (observer && observer->stopping && observer->stopping(observer)) {
+    const struct fed__round_event stop = event_of(simulation, FED__EVENT_STOP);
+    return step(simulation, &stop);
+  }
+  if (queue_us == NEVER && timer_us == NEVER) return raise_no_round(simulation);
+  if (queue_us > timer_us) return let_time_pass(simulation, timer_us);
+  const struct fed__queued_event event = fed__event_queue_take(&simulation->queue);
+  simulation->now_us = event.time_us;
+  return deliver(simulation, &event);
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+static int is_eligible(const struct fed__simulation *simulation, uint32_t client) {
+  const size_t train = fed__partition_train_count(&simulation->partition, client);
+  const size_t held_out = fed__partition_held_out_count(&simulation->partition, client);
+  return train > 0 && train + held_out >= simulation->job->data.examples_min;
+}
+
+static int gather_clients(struct fed__simulation *simulation) {
+  struct fed__round_event event = event_of(simulation, FED__EVENT_CHECK_IN);
+  fed__round_resume_closing(&simulation->round, 0);
+  for (event.client = 0; event.client < simulation->partition.client_count; event.client++) {
+    if (!is_eligible(simulation, event.client)) continue;
+    simulation->eligible_count++;
+    FED_TRY(step(simulation, &event));
+  }
+  event = event_of(simulation, FED__EVENT_MODEL);
+  return step(simulation, &event);
+}
+
+int fed__simulation_run(struct fed__simulation *simulation) {
+  FED_REQUIRE(simulation->partition.client_count);
+  FED_TRY(gather_clients(simulation));
+  while (simulation->round.phase != FED__PHASE_FINISHED) {
+    FED_TRY(next_event(simulation));
+    FED_TRY(settle(simulation));
+  }
+  return FED_OK;
+}
+
+/* ---- every client --------------------------------------------------------------------------- */
+
+static int spread_clients(struct fed__simulation *simulation, const struct fed__visit *visits,
+                          size_t count, struct fed__simulated_clients *clients) {
+  double *values = fed__alloc(simulation->context, 2 * count * sizeof *values);
+  size_t measured = 0;
+  if (!values) return FED_E_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    const struct fed_metrics *found = &visits[i].evaluation;
+    if (visits[i].diverged || !found->example_count) continue;
+    values[measured] = (double)found->correct_count / (double)found->example_count;
+    values[count + measured++] = found->loss_sum / (double)found->example_count;
+  }
+  fed__spread_of(values, measured, &clients->accuracy);
+  fed__spread_of(values + count, measured, &clients->loss);
+  fed__free(simulation->context, values);
+  return FED_OK;
+}
+
+static int measure_clients(struct fed__simulation *simulation, struct fed__visit *visits,
+                           struct fed__simulated_clients *clients) {
+  const uint32_t all = simulation->partition.client_count;
+  const uint32_t most = all < FED__CLIENTS_MEASURED_MAX ? all : FED__CLIENTS_MEASURED_MAX;
+  struct fed__visit_sums sums;
+  size_t count = 0;
+  for (uint32_t i = 0; i < most; i++) {
+    const uint32_t client = (uint32_t)((uint64_t)i * all / most);
+    if (is_eligible(simulation, client)) visits[count++].client = client;
+  }
+  const struct fed__visits work = {
+      .params = &simulation->current, .evaluate = 1, .visits = visits, .count = count};
+  FED_TRY(fed__pool_visit(simulation->pool, &work, NULL, &sums));
+  return count ? spread_clients(simulation, visits, count, clients) : FED_OK;
+}
+
+int fed__simulation_measure_clients(struct fed__simulation *simulation,
+                                    struct fed__simulated_clients *clients) {
+  *clients = (struct fed__simulated_clients){0};
+  if (simulation->job->data.holdout == 0) return FED_OK;
+  struct fed__visit *visits =
+      fed__zalloc(simulation->context, FED__CLIENTS_MEASURED_MAX, sizeof *visits);
+  if (!visits) return FED_E_MEMORY;
+  const int code = measure_clients(simulation, visits, clients);
+  fed__free(simulation->context, visits);
+  return code;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int check_job(const struct fed__job *job, const struct fed_model *model) {
+  if (strcmp(job->train.trainer, "native") != 0)
+    return FED_RAISE(FED_E_UNSUPPORTED,
+                     "the job wants the external trainer '%s'; only 'native' can be simulated",
+                     job->train.trainer);
+  if (!job->data.name)
+    return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
+  if (fed_model_local_params(model)->count)
+    return FED_RAISE(FED_E_UNSUPPORTED, "model.statistics 'local': what stays at each agent cannot "
+                                        "be simulated yet; 'average' or 'freeze' can");
+  return FED_OK;
+}
+
+static int build(struct fed__simulation *simulation,
+                 const struct fed__simulation_setting *setting) {
+  const struct fed_params *start = fed_model_params(setting->model);
+  const struct fed__job *job = setting->job;
+  struct fed__round_settings settings;
+  FED_TRY(check_job(job, setting->model));
+  FED_TRY(fed__plan_make(job, fed_params_elements(start), &simulation->plan));
+  FED_TRY(simulation->plan.rule->init(setting->context, &simulation->plan.shape,
+                                      &simulation->aggregate));
+  FED_TRY(fed_params_copy(&simulation->current, setting->context, start));
+  fed__round_settings_from_job(job, simulation->plan.exchange_count, &settings);
+  FED_TRY(fed__round_init(&simulation->round, setting->context, &settings, 0, FED__END_NONE, 0));
+  simulation->visits =
+      fed__zalloc(setting->context, (size_t)settings.invited + 1, sizeof *simulation->visits);
+  if (!simulation->visits) return FED_E_MEMORY;
+  const struct fed__pool_setting pool = {setting->context,  job,
+                                         &simulation->plan, setting->model,
+                                         setting->source,   setting->thread_count};
+  return fed__pool_new(&pool, &simulation->pool);
+}
+
+int fed__simulation_init(struct fed__simulation *simulation,
+                         const struct fed__simulation_setting *setting) {
+  *simulation = (struct fed__simulation){.driver = {carry_out},
+                                         .context = setting->context,
+                                         .job = setting->job,
+                                         .model = setting->model,
+                                         .observer = setting->observer};
+  fed__event_queue_init(&simulation->queue, setting->context);
+  const int code = build(simulation, setting);
+  if (code != FED_OK) fed__simulation_clear(simulation);
+  return code;
+}
+
+void fed__simulation_clear(struct fed__simulation *simulation) {
+  if (!simulation->context) return;
+  fed__pool_free(simulation->pool);
+  if (simulation->aggregate) simulation->plan.rule->free(simulation->aggregate);
+  fed__event_queue_clear(&simulation->queue);
+  fed__round_clear(&simulation->round);
+  fed__partition_clear(&simulation->partition);
+  fed_params_clear(&simulation->current);
+  fed_params_clear(&simulation->previous);
+  fed__free(simulation->context, simulation->visits);
+  *simulation = (struct fed__simulation){0};
+}
+
+/* ---- dividing ------------------------------------------------------------------------------- */
+
+int fed__simulation_use(struct fed__simulation *simulation, struct fed__partition *partition) {
+  const size_t count = fed__pool_examples(simulation->pool)->count;
+  fed__partition_clear(&simulation->partition);
+  simulation->partition = *partition;
+  *partition = (struct fed__partition){0};
+  if (simulation->partition.example_count != count)
+    return FED_RAISE(FED_E_RANGE, "a partition of %zu examples, but the data has %zu",
+                     simulation->partition.example_count, count);
+  FED_TRY(fed__partition_hold_out(&simulation->partition, simulation->job));
+  FED_TRY(fed__pool_set_partition(simulation->pool, &simulation->partition));
+  return fed__round_set_client_count(&simulation->round, simulation->partition.client_count);
+}
+
+static int divide(struct fed__simulation *simulation, struct fed__partition_source *source,
+                  int64_t *labels) {
+  const struct fed__job *job = simulation->job;
+  struct fed__partition partition;
+  if (labels)
+    FED_TRY(fed__dataset_labels(simulation->context, &job->data.schema,
+                                fed__pool_examples(simulation->pool), NULL, source->example_count,
+                                labels));
+  source->labels = labels;
+  FED_TRY(fed__partition_make(simulation->context, &job->simulate.partition, source,
+                              job->simulate.clients, job->seed, &partition));
+  return fed__simulation_use(simulation, &partition);
+}
+
+int fed__simulation_divide(struct fed__simulation *simulation) {
+  const struct fed__job *job = simulation->job;
+  struct fed__partition_source source = {.example_count =
+                                             fed__pool_examples(simulation->pool)->count,
+                                         .classes = job->data.schema.target.classes};
+  int64_t *labels = NULL;
+  if (fed__partition_wants_labels(job->simulate.partition.kind) &&
+      job->data.schema.target.kind == FED__TARGET_CLASS) {
+    labels = fed__alloc(simulation->context, source.example_count * sizeof *labels);
+    if (!labels) return FED_E_MEMORY;
+  }
+  const int code = divide(simulation, &source, labels);
+  fed__free(simulation->context, labels);
+  return code;
+}

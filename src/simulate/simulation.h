@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulation.h: a job run with made-up clients on a virtual clock, by the state table and the plan
+ * that the server uses (round/). What the table decides follows from times that the devices'
+ * settings give; the work itself is done when a round closes, and only that of clients that count.
+ *
+ * The same job, model, data, partition and seed give the same model and the same metrics, bit for
+ * bit, for any number of threads; and the same as a deployment whose clients have those names and
+ * rows and all take part in each round.
+ *
+ * Threads: one at a time.
+ */
+#ifndef FED_SIMULATE_SIMULATION_H
+#define FED_SIMULATE_SIMULATION_H
+
+#include "simulate/event_queue.h"
+#include "simulate/spread.h"
+#include "simulate/worker_pool.h"
+
+/* What is known about a round when it is over. */
+struct fed__simulated_round {
+  uint64_t round;
+  uint32_t attempt;
+  enum fed__round_kind kind;
+  const char *failure; /* static; NULL: it made a model (or an evaluation) */
+  uint32_t cohort, reported, diverged;
+  struct fed__metric_sums trained, evaluated, tested; /* example_count 0: not measured. `evaluated`
+                                                         is of the model that the cohort received,
+                                                         `tested` of the one that it made */
+  uint64_t clamped_count;
+  uint64_t down_bytes, up_bytes; /* payloads of messages since the round before */
+  double virtual_s;              /* since the run began */
+  double real_s;                 /* of this round */
+};
+
+struct fed__simulation;
+
+/* Told what happens; either may be NULL. */
+struct fed__simulation_observer {
+  void (*round_over)(struct fed__simulation_observer *self,
+                     const struct fed__simulation *simulation,
+                     const struct fed__simulated_round *round);
+  int (*stopping)(struct fed__simulation_observer *self); /* asked between events */
+};
+
+/* The final model on the held-out rows of each client; count 0: not measured. */
+struct fed__simulated_clients {
+  struct fed__spread accuracy, loss;
+};
+
+struct fed__simulation {
+  struct fed__round_driver driver; /* first: the state table knows the simulation by it */
+  const struct fed_context *context;
+  const struct fed__job *job;
+  const struct fed_model *model;
+  struct fed__simulation_observer *observer;
+  struct fed__plan plan;
+  struct fed__partition partition;
+  struct fed__round round;
+  struct fed__event_queue queue;
+  struct fed__pool *pool;
+  struct fed__aggregate *aggregate;
+  struct fed_params current, previous;
+  int has_previous;
+  uint32_t eligible_count;   /* clients with enough examples */
+  struct fed__visit *visits; /* of the open round: those that count */
+  size_t visit_count;
+  int64_t now_us;                   /* virtual */
+  int64_t round_started_us;         /* real */
+  struct fed__simulated_round open; /* the open round, as far as it is known */
+  int closing;                      /* the table asked for the model */
+  int code;                         /* of a failure in an effect */
+  uint64_t version;                 /* rounds that made a model */
+  uint64_t visits_done;
+  enum fed__round_end end;
+};
+
+struct fed__simulation_setting {
+  const struct fed_context *context;
+  const struct fed__job *job; /* these must outlive the simulation */
+  const struct fed_model *model;
+  struct fed__simulation_source *source;
+  struct fed__simulation_observer *observer; /* NULL: none */
+  uint32_t thread_count;
+};
+
+/* Plans, starts threads, opens the data. FED_E_UNSUPPORTED for a job that cannot be simulated: an
+ * external trainer, no data, statistics that stay at each agent; the errors of fed__plan_make and
+ * of the source. Nothing to clear after a failure. */
+FED_MUST int fed__simulation_init(struct fed__simulation *simulation,
+                                  const struct fed__simulation_setting *setting);
+void fed__simulation_clear(struct fed__simulation *simulation);
+
+/* Divide the data as the job says, all but `folders` and `file`. */
+FED_MUST int fed__simulation_divide(struct fed__simulation *simulation);
+
+/* Take a partition over; it has not held out anything yet. FED_E_RANGE if it is of other data. */
+FED_MUST int fed__simulation_use(struct fed__simulation *simulation,
+                                 struct fed__partition *partition);
+
+/* To the end. FED_E_INPUT when no round can ever begin; a job that ends by failed rounds is no
+ * failure of this function: see `end`. */
+FED_MUST int fed__simulation_run(struct fed__simulation *simulation);
+
+#define FED__CLIENTS_MEASURED_MAX 10000
+
+/* Measure the final model at every client (of more than FED__CLIENTS_MEASURED_MAX at as many,
+ * evenly spaced). */
+FED_MUST int fed__simulation_measure_clients(struct fed__simulation *simulation,
+                                             struct fed__simulated_clients *clients);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spread.h: how a figure differs among the clients.
+ */
+#ifndef FED_SIMULATE_SPREAD_H
+#define FED_SIMULATE_SPREAD_H
+
+#include <stddef.h>
+
+struct fed__spread {
+  size_t count;
+  double mean, deviation; /* the standard deviation, divided by the count */
+  double lowest, median, highest;
+  double lowest_tenth, highest_tenth; /* the mean of the tenth of the clients (rounded up) that
+                                         have the lowest (highest) figures */
+  double jain;                        /* (sum x)^2 / (n sum x^2): 1 where all are equal, 1/n where
+                                         one has everything (Jain, Chiu, Hawe 1984) */
+};
+
+/* Sorts the values. Zeros for a count of 0. */
+void fed__spread_of(double *values, size_t count, struct fed__spread *spread);
+
+#endif

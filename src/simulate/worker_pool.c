@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker_pool.c: a barrier on both sides of each piece of work; in between, threads take items by
+ * an atomic counter.
+ */
+#include "simulate/worker_pool.h"
+#include "base/memory.h"
+#include "base/raise.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define TEST_BATCH 64      /* as at the server, so that figures agree to the bit */
+#define TEST_ITEM_ROWS 640 /* whole batches */
+#define ITEMS_PER_TAKE 16  /* at most: to not meet at the counter for each tiny visit */
+
+struct worker {
+  struct fed__pool *pool;
+  pthread_t thread;
+  int started;
+  struct fed_examples *examples, *test;
+  struct fed_trainer *trainer, *tester;
+  struct fed_params trained;
+  void *grid;
+  uint32_t *scratch; /* of drawn rows */
+  struct fed__aggregate *aggregate;
+  struct fed__visit_sums sums;
+  struct fed__metric_sums tested;
+  uint32_t test_rows[TEST_ITEM_ROWS];
+};
+
+struct fed__pool {
+  struct fed__pool_setting setting;
+  const struct fed__partition *partition;
+  struct worker *workers;
+  size_t grid_bytes;
+  pthread_mutex_t lock;
+  pthread_cond_t begins, ends;
+  uint64_t generation; /* of the work that is or was done last */
+  uint32_t busy_count; /* threads that have not finished it */
+  int quitting;
+  int (*work)(struct worker *worker, size_t item);
+  const struct fed__visits *visits;
+  const struct fed_params *tested_params;
+  size_t item_count, items_per_take;
+  atomic_size_t next_item;
+  int code; /* the first failure, and its text */
+  struct fed_error error;
+};
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+static void note_failure(struct fed__pool *pool, int code) {
+  if (code == FED_OK) return;
+  pthread_mutex_lock(&pool->lock);
+  if (pool->code == FED_OK) {
+    pool->code = code;
+    pool->error = *fed_error_last();
+  }
+  pthread_mutex_unlock(&pool->lock);
+  atomic_store(&pool->next_item, pool->item_count); /* nobody takes more */
+}
+
+static void take_items(struct worker *worker) {
+  struct fed__pool *pool = worker->pool;
+  int code = FED_OK;
+  for (;;) {
+    const size_t first = atomic_fetch_add(&pool->next_item, pool->items_per_take);
+    size_t end = first + pool->items_per_take;
+    if (first >= pool->item_count) break;
+    if (end > pool->item_count) end = pool->item_count;
+    for (size_t item = first; item < end && code == FED_OK; item++) code = pool->work(worker, item);
+    if (code != FED_OK) break;
+  }
+  note_failure(pool, code);
+}
+
+static void *run_thread(void *data) {
+  struct worker *worker = data;
+  struct fed__pool *pool = worker->pool;
+  uint64_t seen = 0;
+  pthread_mutex_lock(&pool->lock);
+  for (;;) {
+    while (pool->generation == seen && !pool->quitting)
+      pthread_cond_wait(&pool->begins, &pool->lock);
+    if (pool->quitting) break;
+    seen = pool->generation;
+    pthread_mutex_unlock(&pool->lock);
+    take_items(worker);
+    pthread_mutex_lock(&pool->lock);
+    if (--pool->busy_count == 0) pthread_cond_signal(&pool->ends);
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return NULL;
+}
+
+static int report_failure(const struct fed__pool *pool) {
+  if (pool->code == FED_OK) return FED_OK;
+  return fed__raise(pool->error.file, pool->error.line, pool->code, "%s", pool->error.message);
+}
+
+/* All workers take part; the caller is the first. */
+static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+  const uint32_t threads = pool->setting.thread_count;
+  const size_t share = count / ((size_t)threads * 8);
+  pool->work = work;
+  pool->item_count = count;
+  pool->items_per_take = share < 1 ? 1 : share < ITEMS_PER_TAKE ? share : ITEMS_PER_TAKE;
+  pool->code = FED_OK;
+  atomic_store(&pool->next_item, 0);
+  pthread_mutex_lock(&pool->lock);
+  pool->generation++;
+  pool->busy_count = threads - 1;
+  pthread_cond_broadcast(&pool->begins);
+  pthread_mutex_unlock(&pool->lock);
+  take_items(&pool->workers[0]);
+  pthread_mutex_lock(&pool->lock);
+  while (pool->busy_count) pthread_cond_wait(&pool->ends, &pool->lock);
+  pthread_mutex_unlock(&pool->lock);
+  return report_failure(pool);
+}
+
+/* ---- visits --------------------------------------------------------------------------------- */
+
+static int train(struct worker *worker, const struct fed__client_rows *rows, uint32_t client) {
+  struct fed__pool *pool = worker->pool;
+  const struct fed__pool_setting *setting = &pool->setting;
+  const struct fed__visits *visits = pool->visits;
+  char name[FED__CLIENT_NAME_BYTES];
+  double *row_weights = NULL;
+  struct fed__local_result result;
+  FED_TRY(fed__dataset_row_weights(setting->context, &setting->job->data.schema, worker->examples,
+                                   rows->train, rows->train_count, &row_weights));
+  const struct fed__local_round local = {
+      .job = setting->job,
+      .plan = setting->plan,
+      .trainer = worker->trainer,
+      .examples = worker->examples,
+      .rows = rows->train,
+      .row_count = rows->train_count,
+      .row_weights = row_weights,
+      .round = visits->round,
+      .client = fed__partition_name(pool->partition, client, name),
+      .received = visits->params,
+      .trained = &worker->trained,
+      .grid = worker->grid,
+  };
+  const int code = fed__local_round_train(&local, &result);
+  fed__free(setting->context, row_weights);
+  FED_TRY(code);
+  fed__metric_sums_add(&worker->sums.trained, &result.metrics);
+  worker->sums.clamped_count += result.clamped_count;
+  return setting->plan->rule->add(worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
+                                  fed__plan_weight(setting->job, result.example_count));
+}
+
+static int visit_client(struct worker *worker, size_t item) {
+  const struct fed__pool *pool = worker->pool;
+  const struct fed__visits *visits = pool->visits;
+  struct fed__visit *visit = &visits->visits[item];
+  const struct fed__client_rows rows =
+      fed__partition_rows(pool->partition, visit->client, worker->scratch);
+  int code = fed_trainer_reset(worker->trainer, visits->params);
+  visit->diverged = 0;
+  visit->evaluation = (struct fed_metrics){0};
+  if (code == FED_OK && visits->evaluate && rows.held_out_count)
+    code = fed_evaluate(worker->trainer, worker->examples, rows.held_out, rows.held_out_count,
+                        &visit->evaluation);
+  if (code == FED_OK && visits->train) code = train(worker, &rows, visit->client);
+  visit->diverged = code == FED_E_NOT_FINITE;
+  worker->sums.diverged_count += visit->diverged;
+  if (!visit->diverged && code == FED_OK)
+    fed__metric_sums_add(&worker->sums.evaluated, &visit->evaluation);
+  return visit->diverged ? FED_OK : code;
+}
+
+static int gather_sums(struct fed__pool *pool, const struct fed__aggregate_ops *rule,
+                       struct fed__aggregate *aggregate, struct fed__visit_sums *sums) {
+  *sums = (struct fed__visit_sums){0};
+  for (uint32_t i = 0; i < pool->setting.thread_count; i++) {
+    const struct worker *worker = &pool->workers[i];
+    fed__metric_sums_merge(&sums->trained, &worker->sums.trained);
+    fed__metric_sums_merge(&sums->evaluated, &worker->sums.evaluated);
+    sums->diverged_count += worker->sums.diverged_count;
+    sums->clamped_count += worker->sums.clamped_count;
+    if (aggregate) FED_TRY(rule->merge(aggregate, worker->aggregate));
+  }
+  return FED_OK;
+}
+
+int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
+                    struct fed__aggregate *aggregate, struct fed__visit_sums *sums) {
+  const struct fed__aggregate_ops *rule = pool->setting.plan->rule;
+  FED_REQUIRE(pool->partition);
+  for (uint32_t i = 0; i < pool->setting.thread_count; i++) {
+    pool->workers[i].sums = (struct fed__visit_sums){0};
+    if (visits->train) rule->begin(pool->workers[i].aggregate);
+  }
+  pool->visits = visits;
+  FED_TRY(run_work(pool, visit_client, visits->count));
+  return gather_sums(pool, rule, visits->train ? aggregate : NULL, sums);
+}
+
+/* ---- the test set --------------------------------------------------------------------------- */
+
+static int prepare_tester(struct worker *worker) {
+  struct fed_train_options options = worker->pool->setting.job->train.options;
+  options.batch_size = TEST_BATCH;
+  return fed_trainer_new(worker->pool->setting.context, worker->pool->setting.model, &options,
+                         &worker->tester);
+}
+
+static int test_rows(struct worker *worker, size_t item) {
+  struct fed_metrics metrics = {0};
+  const size_t first = item * TEST_ITEM_ROWS, left = worker->test->count - first;
+  const size_t count = left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS;
+  for (size_t i = 0; i < count; i++) worker->test_rows[i] = (uint32_t)(first + i);
+  FED_TRY(fed_trainer_reset(worker->tester, worker->pool->tested_params));
+  FED_TRY(fed_evaluate(worker->tester, worker->test, worker->test_rows, count, &metrics));
+  fed__metric_sums_add(&worker->tested, &metrics);
+  return FED_OK;
+}
+
+int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
+                   struct fed__metric_sums *sums) {
+  *sums = (struct fed__metric_sums){0};
+  FED_REQUIRE(fed__pool_has_test_set(pool));
+  for (uint32_t i = 0; i < pool->setting.thread_count; i++)
+    pool->workers[i].tested = (struct fed__metric_sums){0};
+  pool->tested_params = params;
+  const size_t rows = pool->workers[0].test->count;
+  FED_TRY(run_work(pool, test_rows, (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS));
+  for (uint32_t i = 0; i < pool->setting.thread_count; i++)
+    fed__metric_sums_merge(sums, &pool->workers[i].tested);
+  return FED_OK;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int set_up(struct worker *worker, size_t item) {
+  const struct fed__pool *pool = worker->pool;
+  const struct fed__pool_setting *setting = &pool->setting;
+  const struct fed_params *like = fed_model_params(setting->model);
+  worker = &worker->pool->workers[item]; /* whoever does it */
+  FED_TRY(setting->source->open(setting->source, &worker->examples, &worker->test));
+  FED_TRY(fed_trainer_new(setting->context, setting->model, &setting->job->train.options,
+                          &worker->trainer));
+  FED_TRY(fed_params_copy(&worker->trained, setting->context, like));
+  FED_TRY(setting->plan->rule->init(setting->context, &setting->plan->shape, &worker->aggregate));
+  worker->grid = fed__alloc(setting->context, pool->grid_bytes);
+  if (!worker->grid) return FED_E_MEMORY;
+  return worker->test ? prepare_tester(worker) : FED_OK;
+}
+
+static void clear_worker(struct worker *worker) {
+  const struct fed__pool_setting *setting = &worker->pool->setting;
+  fed_trainer_free(worker->trainer);
+  fed_trainer_free(worker->tester);
+  fed_examples_free(worker->examples);
+  fed_examples_free(worker->test);
+  fed_params_clear(&worker->trained);
+  setting->plan->rule->free(worker->aggregate);
+  fed__free(setting->context, worker->grid);
+  fed__free(setting->context, worker->scratch);
+}
+
+static int start_threads(struct fed__pool *pool) {
+  for (uint32_t i = 1; i < pool->setting.thread_count; i++) {
+    struct worker *worker = &pool->workers[i];
+    if (pthread_create(&worker->thread, NULL, run_thread, worker) != 0)
+      return FED_RAISE(FED_E_LIMIT, "cannot start thread %u of %u", i + 1,
+                       pool->setting.thread_count);
+    worker->started = 1;
+  }
+  return FED_OK;
+}
+
+int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **pool) {
+  struct fed__pool *made = fed__zalloc(setting->context, 1, sizeof *made);
+  if (!made) return FED_E_MEMORY;
+  made->setting = *setting;
+  made->grid_bytes =
+      fed__stage_grid_bytes(&setting->plan->stages, setting->plan->shape.element_count);
+  pthread_mutex_init(&made->lock, NULL);
+  pthread_cond_init(&made->begins, NULL);
+  pthread_cond_init(&made->ends, NULL);
+  made->workers = fed__zalloc(setting->context, setting->thread_count, sizeof *made->workers);
+  int code = made->workers ? FED_OK : FED_E_MEMORY;
+  for (uint32_t i = 0; i < setting->thread_count && made->workers; i++)
+    made->workers[i].pool = made;
+  if (code == FED_OK) code = start_threads(made);
+  if (code == FED_OK) code = run_work(made, set_up, setting->thread_count);
+  if (code == FED_OK)
+    *pool = made;
+  else
+    fed__pool_free(made);
+  return code;
+}
+
+void fed__pool_free(struct fed__pool *pool) {
+  if (!pool) return;
+  pthread_mutex_lock(&pool->lock);
+  pool->quitting = 1;
+  pthread_cond_broadcast(&pool->begins);
+  pthread_mutex_unlock(&pool->lock);
+  for (uint32_t i = 0; pool->workers && i < pool->setting.thread_count; i++) {
+    if (pool->workers[i].started) pthread_join(pool->workers[i].thread, NULL);
+    clear_worker(&pool->workers[i]);
+  }
+  pthread_cond_destroy(&pool->begins);
+  pthread_cond_destroy(&pool->ends);
+  pthread_mutex_destroy(&pool->lock);
+  fed__free(pool->setting.context, pool->workers);
+  fed__free(pool->setting.context, pool);
+}
+
+struct fed_examples *fed__pool_examples(const struct fed__pool *pool) {
+  return pool->workers[0].examples;
+}
+
+int fed__pool_has_test_set(const struct fed__pool *pool) { return pool->workers[0].test != NULL; }
+
+int fed__pool_set_partition(struct fed__pool *pool, const struct fed__partition *partition) {
+  pool->partition = partition;
+  for (uint32_t i = 0; i < pool->setting.thread_count && partition->drawn_count; i++) {
+    uint32_t *scratch = fed__resize(pool->setting.context, pool->workers[i].scratch,
+                                    partition->drawn_count, sizeof *scratch);
+    if (!scratch) return FED_E_MEMORY;
+    pool->workers[i].scratch = scratch;
+  }
+  return FED_OK;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * worker_pool.h: threads that do the clients' work, each with one trainer, one aggregate and one
+ * opening of the data for all the clients that it visits. Results are whole numbers that are added
+ * up, or written to a place of their own, so nothing depends on which thread did what: any number
+ * of threads gives the same bits.
+ *
+ * A visit allocates nothing but the order of the client's rows. Threads: the caller is the first
+ * worker; only it may call.
+ */
+#ifndef FED_SIMULATE_WORKER_POOL_H
+#define FED_SIMULATE_WORKER_POOL_H
+
+#include "round/local_round.h"
+#include "round/metric_sums.h"
+#include "simulate/partition.h"
+
+/* Opens the data, once for each thread, from several threads at once. `test` NULL: there is no test
+ * set. Both are the pool's to free. */
+struct fed__simulation_source {
+  FED_MUST int (*open)(struct fed__simulation_source *self, struct fed_examples **training,
+                       struct fed_examples **test);
+};
+
+struct fed__pool_setting {
+  const struct fed_context *context;
+  const struct fed__job *job;
+  const struct fed__plan *plan;
+  const struct fed_model *model;
+  struct fed__simulation_source *source;
+  uint32_t thread_count; /* from 1 */
+};
+
+struct fed__pool;
+
+/* Opens the data and starts the threads; they wait for work. */
+FED_MUST int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **pool);
+void fed__pool_free(struct fed__pool *pool);
+
+/* The data as the first thread has it, to make the partition from. */
+struct fed_examples *fed__pool_examples(const struct fed__pool *pool);
+int fed__pool_has_test_set(const struct fed__pool *pool);
+
+/* The partition must outlive the pool; needed before the first visit. */
+FED_MUST int fed__pool_set_partition(struct fed__pool *pool,
+                                     const struct fed__partition *partition);
+
+struct fed__visit {
+  uint32_t client;
+  int diverged; /* its training left the finite numbers: it is in no sum */
+  struct fed_metrics evaluation;
+};
+
+/* Clients to visit: each begins with `params`; evaluates them on its held-out rows, trains, or both
+ * in this order. */
+struct fed__visits {
+  const struct fed_params *params;
+  uint64_t round;
+  int train, evaluate;
+  struct fed__visit *visits; /* `client` is set; the rest is filled in */
+  size_t count;
+};
+
+struct fed__visit_sums {
+  struct fed__metric_sums trained, evaluated;
+  uint64_t diverged_count, clamped_count;
+};
+
+/* Visit them all. Updates are folded into `aggregate` (of the plan's rule, begun); `sums` is set.
+ * A client that diverges is marked; any other failure ends the work and is passed on. */
+FED_MUST int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
+                             struct fed__aggregate *aggregate, struct fed__visit_sums *sums);
+
+/* Measure a model on the test set. FED_E_NOT_FINITE. */
+FED_MUST int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
+                            struct fed__metric_sums *sums);
+
+#endif

@@ -1,0 +1,116 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# test_simulate.sh: fed simulate on small synthetic data: it gives the bits of a deployment with the
+# same clients, data and seed; any number of threads gives the same; partitions can be saved and
+# used again; devices that are slow or drop out do what the settings say; and what it refuses.
+# shellcheck source=tests/e2e/harness.sh disable=SC2119
+. "$(dirname "$0")/harness.sh"
+
+simulate() { # OUT, more…
+  out=$1
+  shift
+  "$FED" simulate "$work/job/job.yaml" --out "$work/$out" "$@"
+}
+same() {
+  cmp "$work/$1/model.safetensors" "$work/$2/model.safetensors" || fail "models of $1 and $2 differ"
+}
+
+# ---- what was simulated is what is deployed -------------------------------------------------------
+further="aggregate: {server_momentum: 0.5}"
+federation
+start_server
+write_job
+agents a b c
+expect 0 submit --watch --quiet
+export_model test-1 "$work/deployed.safetensors"
+stop_all
+for name in a b c; do
+  mkdir -p "$work/sites/$name"
+  cp -r "$work/$name/data" "$work/sites/$name/data"
+done
+expect 0 simulate sites --data "$work/sites" --partition folders --threads 2
+said "all rounds done after 3 rounds; 3 clients, 3 of them with enough examples" "held-out rows of 3"
+cmp "$work/deployed.safetensors" "$work/sites/model.safetensors" ||
+  fail "the simulated model is not the deployed one"
+
+# ---- one data set, divided ------------------------------------------------------------------------
+python3 "$here/make_data.py" "$work/data" 1 600
+python3 "$here/make_data.py" "$work/test" 2 200
+rounds=6 cohort=5 minimum=3
+further="simulate: {clients: 20, partition: {kind: dirichlet, alpha: 0.3}}"
+write_job
+expect 0 simulate one --data "$work/data" --test "$work/test" --threads 1 --json
+cp "$work/said" "$work/one.json"
+expect 0 simulate two --data "$work/data" --test "$work/test" --threads 4 --quiet \
+  --save-partition "$work/partition.safetensors"
+same one two
+expect 0 simulate three --data "$work/data" --partition "file:$work/partition.safetensors" --quiet
+same one three
+python3 - "$work/one.json" "$work/one/metrics.jsonl" "$work/two/metrics.jsonl" <<'CHECK'
+import json, sys
+summary = json.load(open(sys.argv[1]))
+assert summary["clients"] == 20 and summary["rounds"] == 6, summary
+assert summary["tested"]["examples"] == 200 and summary["tested"]["accuracy"] > 0.8, summary
+assert 0 < summary["client_accuracy"]["jain"] <= 1, summary
+assert summary["client_accuracy"]["lowest_tenth"] <= summary["client_accuracy"]["mean"], summary
+runs = [[json.loads(line) for line in open(path)] for path in sys.argv[2:]]
+assert [line["round"] for line in runs[0]] == [1, 2, 3, 4, 5, 6, 7]
+assert runs[0][-1]["kind"] == "evaluate" and runs[0][-1]["reported"] == 5
+for line in runs[0] + runs[1]:
+    del line["seconds"]
+assert runs[0] == runs[1]
+CHECK
+expect 0 simulate other --data "$work/data" --seed 8 --quiet
+cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"
+for kind in iid shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
+  expect 0 simulate kind --data "$work/data" --partition "$kind" --clients 30 --quiet
+done
+
+# ---- devices --------------------------------------------------------------------------------------
+further="simulate:
+  clients: 20
+  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth: 1 KiB, drop_out: 0.3}"
+deadline="20 s"
+write_job
+expect 0 simulate devices --data "$work/data" --threads 1 --quiet
+expect 0 simulate again --data "$work/data" --threads 3 --quiet
+same devices again
+python3 - "$work/devices/metrics.jsonl" "$work/again/metrics.jsonl" <<'CHECK'
+import json, sys
+runs = [[json.loads(line) for line in open(path)] for path in sys.argv[1:]]
+for line in runs[0] + runs[1]:
+    del line["seconds"]
+assert runs[0] == runs[1]
+times = [line["virtual_s"] for line in runs[0]]
+assert times == sorted(times) and times[0] > 2, times
+assert any(line["reported"] < line["cohort"] for line in runs[0]), "nobody dropped out"
+assert all(line["reported"] >= 3 or "failure" in line for line in runs[0])
+CHECK
+
+# ---- what is refused ------------------------------------------------------------------------------
+expect 2 simulate bad
+said "--data is missing"
+expect 2 simulate bad --data "$work/data" --partition dirichlet:0
+said "alpha" "above 0"
+expect 2 simulate bad --data "$work/data" --partition sliced
+said "dirichlet"
+expect 2 simulate bad --data "$work/data" --partition iid:3
+said "no setting of its own"
+expect 2 simulate bad --data "$work/data" --partition file
+said "file:PATH"
+expect 2 simulate bad --data "$work/sites" --partition folders --clients 5
+expect 2 simulate bad --data "$work/data" --threads 0
+expect 3 simulate bad --data "$work/data" --clients 601
+said "600 examples are not enough for 601 clients"
+expect 3 simulate bad --data "$work/data" --clients 2
+said "rounds.minimum is 3"
+expect 3 simulate bad --data "$work/job" --partition folders
+said "has no folders"
+expect 3 simulate bad --data "$work/test" --partition "file:$work/partition.safetensors"
+said "partition.safetensors"
+expect 6 simulate bad --data "$work/nowhere"
+train="trainer: numpy"
+write_job
+expect 3 simulate bad --data "$work/data"
+said "only 'native' can be simulated"

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_world.c: the made-up world's small parts: events come in the order of their time, devices
+ * have the speeds and drop out as often as declared, and the spread of known figures.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "failing_alloc.h"
+#include "simulate/device.h"
+#include "simulate/event_queue.h"
+#include "simulate/spread.h"
+
+#include <math.h>
+
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+static void events_come_by_time_then_by_turn(void **state) {
+  (void)state;
+  enum { EVENTS = 5000 };
+  struct fed_context context;
+  struct fed__event_queue queue;
+  struct fed_rng rng;
+  fed_context_init(&context);
+  fed__event_queue_init(&queue, &context);
+  fed__rng_init(&rng, 1, "test_world", 0, 0);
+  assert_true(fed__event_queue_next_us(&queue) == INT64_MAX);
+  int64_t last_us = -1;
+  uint32_t last_client = 0;
+  for (uint32_t i = 0; i < EVENTS; i++) { /* only 50 different times: many ties */
+    const struct fed__queued_event event = {.time_us = (int64_t)fed__rng_below(&rng, 50),
+                                            .client = i};
+    assert_int_equal(fed__event_queue_put(&queue, &event), FED_OK);
+  }
+  for (uint32_t i = 0; i < EVENTS; i++) {
+    const int64_t next_us = fed__event_queue_next_us(&queue);
+    const struct fed__queued_event event = fed__event_queue_take(&queue);
+    assert_int_equal(event.time_us, next_us);
+    assert_true(event.time_us > last_us ||
+                (event.time_us == last_us && event.client > last_client));
+    last_us = event.time_us;
+    last_client = event.client;
+  }
+  assert_int_equal(queue.count, 0);
+  fed__event_queue_clear(&queue);
+}
+
+static void a_full_queue_stays_as_it_is(void **state) {
+  (void)state;
+  struct failing_alloc memory;
+  struct fed_context context;
+  struct fed__event_queue queue;
+  size_t put = 0;
+  failing_alloc_init(&memory, &context, 1);
+  fed__event_queue_init(&queue, &context);
+  while (fed__event_queue_put(&queue, &(struct fed__queued_event){.time_us = 5}) == FED_OK) put++;
+  assert_true(put > 0 && queue.count == put);
+  while (put-- > 0) assert_int_equal(fed__event_queue_take(&queue).time_us, 5);
+  fed__event_queue_clear(&queue);
+  assert_int_equal(memory.living, 0);
+}
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+static void a_task_takes_what_its_parts_take(void **state) {
+  (void)state;
+  const struct fed__device_settings nothing = {0};
+  const struct fed__device_settings device = {.speed = 100, .latency_s = 0.5, .bandwidth = 1000};
+  const struct fed__device_task task = {.client = 3,
+                                        .trained_count = 200,
+                                        .evaluated_count = 30,
+                                        .down_bytes = 4000,
+                                        .up_bytes = 2000};
+  assert_true(fed__device_task_us(&nothing, 1, &task) == 0);
+  /* two messages of 0.5 s, 6000 bytes in 6 s, 200 examples in 2 s, 30 in a third of 0.3 s */
+  assert_true(fed__device_task_us(&device, 1, &task) == 9100000);
+  const struct fed__device_settings slow = {.speed = 1e-300};
+  assert_true(fed__device_task_us(&slow, 1, &task) > 0); /* and no overflow */
+}
+
+static void speeds_are_log_normal_around_their_mean(void **state) {
+  (void)state;
+  enum { DEVICES = 20000 };
+  static double logs[DEVICES];
+  const struct fed__device_settings device = {.speed = 50, .speed_spread = 0.4};
+  struct fed__spread spread;
+  double sum = 0;
+  for (uint32_t c = 0; c < DEVICES; c++) {
+    const double speed = fed__device_speed(&device, 7, c);
+    assert_true(speed == fed__device_speed(&device, 7, c));
+    sum += speed;
+    logs[c] = log(speed);
+  }
+  fed__spread_of(logs, DEVICES, &spread);
+  assert_true(fabs(sum / DEVICES / 50 - 1) < 0.02);
+  assert_true(fabs(spread.deviation / 0.4 - 1) < 0.03);
+}
+
+static void devices_drop_out_as_often_as_declared(void **state) {
+  (void)state;
+  enum { DEVICES = 50, ROUNDS = 400 };
+  const struct fed__device_settings device = {.drop_out = 0.2};
+  uint32_t dropped = 0, twice = 0;
+  for (uint64_t round = 1; round <= ROUNDS; round++)
+    for (uint32_t c = 0; c < DEVICES; c++) {
+      const int now = fed__device_drops_out(&device, 3, c, round, 1);
+      assert_int_equal(now, fed__device_drops_out(&device, 3, c, round, 1));
+      dropped += (uint32_t)now;
+      twice += now && fed__device_drops_out(&device, 3, c, round, 2);
+    }
+  /* binomial: 20,000 * 0.2, deviation 57; and attempts are independent: 0.04, deviation 28 */
+  assert_in_range(dropped, 4000 - 5 * 57, 4000 + 5 * 57);
+  assert_in_range(twice, 800 - 5 * 28, 800 + 5 * 28);
+  assert_false(fed__device_drops_out(&(struct fed__device_settings){0}, 3, 1, 1, 1));
+}
+
+/* ---- spread --------------------------------------------------------------------------------- */
+
+static void the_spread_of_known_figures(void **state) {
+  (void)state;
+  double ramp[20], equal[] = {3, 3, 3, 3}, one[] = {0, 0, 8, 0, 0};
+  struct fed__spread spread;
+  for (int i = 0; i < 20; i++) ramp[i] = 20 - i; /* 20 … 1 */
+  fed__spread_of(ramp, 20, &spread);
+  assert_float_equal(spread.mean, 10.5, 1e-12);
+  assert_float_equal(spread.deviation, sqrt((400.0 - 1) / 12), 1e-12);
+  assert_true(spread.lowest == 1 && spread.median == 10.5 && spread.highest == 20);
+  assert_true(spread.lowest_tenth == 1.5 && spread.highest_tenth == 19.5);
+  assert_float_equal(spread.jain, 210.0 * 210 / (20 * 2870), 1e-12);
+  fed__spread_of(equal, 4, &spread);
+  assert_true(spread.jain == 1 && spread.deviation == 0 && spread.lowest_tenth == 3);
+  fed__spread_of(one, 5, &spread);
+  assert_float_equal(spread.jain, 1.0 / 5, 1e-12);
+  fed__spread_of(NULL, 0, &spread);
+  assert_true(spread.count == 0 && spread.mean == 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(events_come_by_time_then_by_turn),
+      cmocka_unit_test(a_full_queue_stays_as_it_is),
+      cmocka_unit_test(a_task_takes_what_its_parts_take),
+      cmocka_unit_test(speeds_are_log_normal_around_their_mean),
+      cmocka_unit_test(devices_drop_out_as_often_as_declared),
+      cmocka_unit_test(the_spread_of_known_figures),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
