@@ -126,78 +126,80 @@ struct refusal {
   const char *line, *message;
 };
 
+static const struct refusal refusals[] = {
+    {HEAD JSONL(TEXT, "{array: y, classes: 2}", ""), FED_E_MISSING, "6",
+     "'data.vocabulary' must have either characters or words, for inputs of kind text"},
+    {HEAD JSONL(TEXT, "{array: y, classes: 2}", "  vocabulary: {characters: ab, words: [a]}\n"),
+     FED_E_MISSING, "10", "'data.vocabulary' must have either characters or words"},
+    {HEAD JSONL("{file: a, kind: text, shape: [8]}", "{array: y, classes: 2}", VOCABULARY),
+     FED_E_MISSING, "8", "'data.inputs[0].array' is missing"},
+    {HEAD JSONL(TEXT, "{classes: 2}", VOCABULARY), FED_E_MISSING, "9",
+     "'data.target.array' is missing"},
+    {HEAD JSONL("{file: a, array: x, kind: text, shape: [8, 8]}", "{array: y, classes: 2}",
+                VOCABULARY),
+     FED_E_INPUT, "8", "'data.inputs.shape' of a sequence must be one length, such as [80]"},
+    {HEAD JSONL("{file: a, array: x}", "{array: y, classes: 2}", ""), FED_E_MISSING, "8",
+     "'data.inputs.shape' is missing: format jsonl needs it"},
+    {HEAD JSONL("{file: a, array: x, kind: indices, shape: [8]}", "{array: y, classes: 2}", ""),
+     FED_E_MISSING, "8", "'data.inputs.limit' is missing: how many different indices there are"},
+    {HEAD JSONL("[{file: a, array: x, shape: [8]}, {file: b, array: y, shape: [8]}]",
+                "{array: y, classes: 2}", ""),
+     FED_E_INPUT, "8", "format jsonl has all inputs in one file, found 'a' and 'b'"},
+    {HEAD JSONL(TEXT, "{array: y, classes: 3, names: [a, b]}", VOCABULARY), FED_E_INPUT, "9",
+     "'data.target.names' has 2 entries, but 'data.target.classes' is 3"},
+    {HEAD JSONL(TEXT, "{array: y, names: [a, b, a]}", VOCABULARY), FED_E_DUPLICATE, "9",
+     "class 'a' is given twice"},
+    {HEAD JSONL(TEXT, "{kind: next, classes: 6}", VOCABULARY), FED_E_INPUT, "9",
+     "'data.target.classes' must be 5, the tokens with padding and unknown, found 6"},
+    {HEAD JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY "train: {ignored_label: 0}\n"),
+     FED_E_INPUT, "11", "'train.ignored_label' must be -100, the label of padding, found 0"},
+    {HEAD JSONL("{file: a, array: x, shape: [8]}", "{kind: next, classes: 5}", ""), FED_E_INPUT,
+     "9", "'data.target.kind' next needs format jsonl and one input of kind text or indices"},
+    {SOFT JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY), FED_E_INPUT, "9",
+     "'data.target.kind' next needs 'model.loss' softmax_cross_entropy"},
+    {HEAD IMAGES("[2, 8, 8]", "{names: [a, b]}", ""), FED_E_INPUT, "8",
+     "'data.inputs.shape' of images must be [1 or 3, height, width]"},
+    {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {mean: [1]}\n"), FED_E_INPUT, "10",
+     "'data.images' must have a mean and a std for each of 3 channels, found 1 and 0"},
+    {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: [1, 0, 1]}\n"), FED_E_RANGE, "10",
+     "'data.images.std[1]' must be a number above 0, found '0'"},
+    {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: 1}\n"), FED_E_TYPE, "10",
+     "'data.images.std' must be a list of numbers such as [0.5, 2], found '1'"},
+    {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: []}\n"), FED_E_TYPE, "10",
+     "'data.images.std' must be a list of numbers"},
+    {HEAD IMAGES("[3, 8, 8]", "{classes: 2}", ""), FED_E_MISSING, "9",
+     "'data.target.names' is missing: the folders' names, one a class; or a CSV file"},
+    {HEAD IDX("  images: {fit: cover}\n"), FED_E_INPUT, "10",
+     "'data.images' belongs to format images; leave it out or change 'data.format'"},
+    {HEAD IDX("  vocabulary: {characters: a}\n"), FED_E_INPUT, "10",
+     "'data.vocabulary' belongs to format jsonl; leave it out or change 'data.format'"},
+    {HEAD "data:\n  name: d\n  format: idx\n  inputs: {file: a, kind: text}\n"
+          "  target: {file: b, classes: 3}\n",
+     FED_E_INPUT, "8", "inputs of kind text need 'data.format' jsonl"},
+    {HEAD "data:\n  name: d\n  format: idx\n  inputs: {file: a}\n"
+          "  target: {file: b, names: [a, b]}\n",
+     FED_E_INPUT, "9", "'data.target.names' belongs to the formats jsonl and images"},
+    {HEAD IDX("  augment: {mixup: 0.2}\n"), FED_E_INPUT, "10",
+     "'data.augment.mixup' needs a class target and 'model.loss' soft_cross_entropy"},
+    {HEAD JSONL(TEXT, "{array: y, classes: 2}", VOCABULARY "  augment: {noise: 1}\n"), FED_E_INPUT,
+     "11", "'data.augment' changes numbers, but the first input is of indices"},
+    {HEAD JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY "  resample: balanced\n"), FED_E_INPUT,
+     "11", "'data.resample' balanced needs a class target"},
+};
+
 static void what_does_not_go_together(void **state) {
   (void)state;
-  static const struct refusal cases[] = {
-      {HEAD JSONL(TEXT, "{array: y, classes: 2}", ""), FED_E_MISSING, "6",
-       "'data.vocabulary' must have either characters or words, for inputs of kind text"},
-      {HEAD JSONL(TEXT, "{array: y, classes: 2}", "  vocabulary: {characters: ab, words: [a]}\n"),
-       FED_E_MISSING, "10", "'data.vocabulary' must have either characters or words"},
-      {HEAD JSONL("{file: a, kind: text, shape: [8]}", "{array: y, classes: 2}", VOCABULARY),
-       FED_E_MISSING, "8", "'data.inputs[0].array' is missing"},
-      {HEAD JSONL(TEXT, "{classes: 2}", VOCABULARY), FED_E_MISSING, "9",
-       "'data.target.array' is missing"},
-      {HEAD JSONL("{file: a, array: x, kind: text, shape: [8, 8]}", "{array: y, classes: 2}",
-                  VOCABULARY),
-       FED_E_INPUT, "8", "'data.inputs.shape' of a sequence must be one length, such as [80]"},
-      {HEAD JSONL("{file: a, array: x}", "{array: y, classes: 2}", ""), FED_E_MISSING, "8",
-       "'data.inputs.shape' is missing: format jsonl needs it"},
-      {HEAD JSONL("{file: a, array: x, kind: indices, shape: [8]}", "{array: y, classes: 2}", ""),
-       FED_E_MISSING, "8", "'data.inputs.limit' is missing: how many different indices there are"},
-      {HEAD JSONL("[{file: a, array: x, shape: [8]}, {file: b, array: y, shape: [8]}]",
-                  "{array: y, classes: 2}", ""),
-       FED_E_INPUT, "8", "format jsonl has all inputs in one file, found 'a' and 'b'"},
-      {HEAD JSONL(TEXT, "{array: y, classes: 3, names: [a, b]}", VOCABULARY), FED_E_INPUT, "9",
-       "'data.target.names' has 2 entries, but 'data.target.classes' is 3"},
-      {HEAD JSONL(TEXT, "{array: y, names: [a, b, a]}", VOCABULARY), FED_E_DUPLICATE, "9",
-       "class 'a' is given twice"},
-      {HEAD JSONL(TEXT, "{kind: next, classes: 6}", VOCABULARY), FED_E_INPUT, "9",
-       "'data.target.classes' must be 5, the tokens with padding and unknown, found 6"},
-      {HEAD JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY "train: {ignored_label: 0}\n"),
-       FED_E_INPUT, "11", "'train.ignored_label' must be -100, the label of padding, found 0"},
-      {HEAD JSONL("{file: a, array: x, shape: [8]}", "{kind: next, classes: 5}", ""), FED_E_INPUT,
-       "9", "'data.target.kind' next needs format jsonl and one input of kind text or indices"},
-      {SOFT JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY), FED_E_INPUT, "9",
-       "'data.target.kind' next needs 'model.loss' softmax_cross_entropy"},
-      {HEAD IMAGES("[2, 8, 8]", "{names: [a, b]}", ""), FED_E_INPUT, "8",
-       "'data.inputs.shape' of images must be [1 or 3, height, width]"},
-      {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {mean: [1]}\n"), FED_E_INPUT, "10",
-       "'data.images' must have a mean and a std for each of 3 channels, found 1 and 0"},
-      {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: [1, 0, 1]}\n"), FED_E_RANGE,
-       "10", "'data.images.std[1]' must be a number above 0, found '0'"},
-      {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: 1}\n"), FED_E_TYPE, "10",
-       "'data.images.std' must be a list of numbers such as [0.5, 2], found '1'"},
-      {HEAD IMAGES("[3, 8, 8]", "{names: [a, b]}", "  images: {std: []}\n"), FED_E_TYPE, "10",
-       "'data.images.std' must be a list of numbers"},
-      {HEAD IMAGES("[3, 8, 8]", "{classes: 2}", ""), FED_E_MISSING, "9",
-       "'data.target.names' is missing: the folders' names, one a class; or a CSV file"},
-      {HEAD IDX("  images: {fit: cover}\n"), FED_E_INPUT, "10",
-       "'data.images' belongs to format images; leave it out or change 'data.format'"},
-      {HEAD IDX("  vocabulary: {characters: a}\n"), FED_E_INPUT, "10",
-       "'data.vocabulary' belongs to format jsonl; leave it out or change 'data.format'"},
-      {HEAD "data:\n  name: d\n  format: idx\n  inputs: {file: a, kind: text}\n"
-            "  target: {file: b, classes: 3}\n",
-       FED_E_INPUT, "8", "inputs of kind text need 'data.format' jsonl"},
-      {HEAD "data:\n  name: d\n  format: idx\n  inputs: {file: a}\n"
-            "  target: {file: b, names: [a, b]}\n",
-       FED_E_INPUT, "9", "'data.target.names' belongs to the formats jsonl and images"},
-      {HEAD IDX("  augment: {mixup: 0.2}\n"), FED_E_INPUT, "10",
-       "'data.augment.mixup' needs a class target and 'model.loss' soft_cross_entropy"},
-      {HEAD JSONL(TEXT, "{array: y, classes: 2}", VOCABULARY "  augment: {noise: 1}\n"),
-       FED_E_INPUT, "11", "'data.augment' changes numbers, but the first input is of indices"},
-      {HEAD JSONL(TEXT, "{kind: next, classes: 5}", VOCABULARY "  resample: balanced\n"),
-       FED_E_INPUT, "11", "'data.resample' balanced needs a class target"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
     struct fed__job job;
     char place[32];
-    const int code = fed__job_parse(&context, "job.yaml", fed_slice_of_text(cases[i].yaml), &job);
-    if (code == FED_OK) fail_msg("accepted: %s", cases[i].yaml);
-    snprintf(place, sizeof place, "job.yaml:%s:", cases[i].line);
+    const int code =
+        fed__job_parse(&context, "job.yaml", fed_slice_of_text(refusals[i].yaml), &job);
+    if (code == FED_OK) fail_msg("accepted: %s", refusals[i].yaml);
+    snprintf(place, sizeof place, "job.yaml:%s:", refusals[i].line);
     const char *message = fed_error_last()->message;
-    if (code != cases[i].code || strncmp(message, place, strlen(place)) != 0 ||
-        !strstr(message, cases[i].message))
-      fail_msg("expected %s… %s, found %s", place, cases[i].message, message);
+    if (code != refusals[i].code || strncmp(message, place, strlen(place)) != 0 ||
+        !strstr(message, refusals[i].message))
+      fail_msg("expected %s… %s, found %s", place, refusals[i].message, message);
     assert_null(job.name);
   }
 }

@@ -228,7 +228,7 @@ static inline void put_names(struct fed_buffer *out, unsigned field, const char 
 static inline void put_node(struct graph_writer *writer, struct fed_buffer *out, unsigned field,
                             const char *type, const char *inputs, const char *outputs) {
   struct fed_buffer node;
-  char name[64];
+  char name[128];
   fed_buffer_init(&node, &writer->context, 1 << 20);
   put_names(&node, 1, inputs);
   put_names(&node, 2, outputs);
