@@ -102,8 +102,10 @@ static uint32_t count_label(const struct fed__equation *equation, uint8_t label)
 /* Without an arrow: the ellipsis, then the letters that occur once, sorted. */
 static int imply_result(const struct fed__equation *equation, struct written *result) {
   *result = (struct written){.has_ellipsis = 1};
-  for (uint8_t c = 'A'; c <= 'z'; c++)
+  for (uint32_t i = 'A'; i <= 'z'; i++) {
+    const uint8_t c = (uint8_t)i;
     if (is_letter(c) && count_label(equation, c) == 1) FED_TRY(add_letter(result, c));
+  }
   return FED_OK;
 }
 

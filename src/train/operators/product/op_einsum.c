@@ -42,6 +42,18 @@ static int read_einsum(const struct fed__node *node, const struct fed_shape *con
   return fed__equation_read(text, shapes, node->input_count, equation);
 }
 
+static double einsum_work(const struct fed__inference *inference) {
+  const struct fed_shape *shapes[FED__TERMS_MAX] = {0};
+  struct fed__equation equation;
+  for (uint32_t i = 0; i < inference->node->input_count && i < FED__TERMS_MAX; i++)
+    shapes[i] = &fed__infer_input(inference, i)->shape;
+  if (read_einsum(inference->node, shapes, &equation) != FED_OK) return 0; /* infer has said so */
+  double work = equation.operand_count;
+  for (size_t i = 0; i < FED__LABELS; i++)
+    if (equation.extents[i]) work *= (double)equation.extents[i];
+  return work;
+}
+
 static int infer_einsum(const struct fed__inference *inference) {
   const struct fed_shape *shapes[FED__TERMS_MAX] = {0};
   struct fed__equation equation;
@@ -217,7 +229,7 @@ static int prepare_einsum(struct fed__operation *operation) {
   struct einsum_state *einsum = operation->state;
   const struct fed_shape *shapes[FED__TERMS_MAX] = {0};
   struct fed__equation equation;
-  struct fed__term terms[FED__TERMS_MAX];
+  struct fed__term terms[FED__TERMS_MAX] = {0};
   for (uint32_t i = 0; i < operation->input_count; i++) shapes[i] = &operation->inputs[i].shape;
   FED_TRY(read_einsum(operation->node, shapes, &equation));
   for (uint32_t i = 0; i < operation->input_count; i++)
@@ -386,4 +398,5 @@ const struct fed__operator fed__op_einsum = {
     .forward = FED__UNTYPED(einsum_forward),
     .backward = FED__UNTYPED(einsum_backward),
     .backward_inputs = 1 | 2,
+    .work = einsum_work,
 };

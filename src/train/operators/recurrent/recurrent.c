@@ -167,5 +167,6 @@ double fed__recurrent_work(const struct fed__inference *inference) {
   const struct fed__known *x = fed__infer_input(inference, FED__RECURRENT_X);
   const struct fed__known *w = fed__infer_input(inference, FED__RECURRENT_W);
   const struct fed__known *r = fed__infer_input(inference, FED__RECURRENT_R);
-  return 2 * (double)(x->elements / (size_t)x->shape.dims[2]) * (double)(w->elements + r->elements);
+  const int64_t rows = x->shape.dims[0] * x->shape.dims[1];
+  return 2 * (double)rows * (double)(w->elements + r->elements);
 }
