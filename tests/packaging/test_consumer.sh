@@ -3,7 +3,7 @@
 #
 # test_consumer.sh: install into a fresh prefix, then build and run the programs of examples/embed
 # against it in the three ways that are offered: find_package, pkg-config, and pkg-config with the
-# static library.
+# static library. And what docs/embedding.md quotes is in the example.
 #   test_consumer.sh BUILD_FOLDER WORK_FOLDER
 set -eu
 build=$1 work=$2
@@ -43,6 +43,14 @@ refuse() {
   [ "$status" = 3 ] || fail "exit status $status for a file that is no model, expected 3"
   grep -q 'not an ONNX file' "$work/refused" || fail "the message does not say what is wrong"
 }
+
+echo "docs/embedding.md"
+# shellcheck disable=SC2016 # the page's own quotes
+sed -n '/^```c$/,/^```$/p' "$source/../../docs/embedding.md" | grep -v '^```' >"$work/quoted"
+[ -s "$work/quoted" ] || fail "the page quotes nothing"
+while read -r line; do
+  sed 's/^ *//' "$source/embed.c" | grep -qxF -- "$line" || fail "embed.c does not say: $line"
+done <"$work/quoted"
 
 echo "install"
 for component in library development; do
