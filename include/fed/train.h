@@ -78,8 +78,8 @@ FED_API void fed_model_free(struct fed_model *model);
  * initializer trains if it feeds, directly or through operators that only rearrange it, the weight,
  * bias, scale or table slot of an operator that has such a slot: both operands of Gemm and MatMul
  * (rank 2 or more), weights and bias of convolutions, recurrent and normalising operators, PRelu's
- * slope, Gather's table (rank 2 or more), both operands of Add and Mul (more than one element). Not
- * if
+ * slope, Gather's table (rank 2 or more), both operands of Add and Mul (more than one element, or
+ * the bias of a MatMul with one output). Not if
  *   - it is an operand of Add, Mul, MatMul or Gemm, and the other operand comes from positions and
  *     single numbers only (a formula);
  *   - it is a list that Add or Mul puts on the examples before anything else happens to them, and

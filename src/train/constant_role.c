@@ -91,6 +91,22 @@ static int is_group_norm(const struct fed_model *model, const struct fed__node *
          is_all(model, node->inputs[1], 1) && is_all(model, node->inputs[2], 0);
 }
 
+/* The bias of a layer with one output: one element, of a list and no lone number, that Add puts on
+ * the product with a weight [in, 1], which may come through a Transpose of [1, in]. */
+static int is_single_bias(const struct fed_model *model, const struct fed__node *node,
+                          uint32_t slot, const struct fed_shape *shape) {
+  if (!shape || shape->rank == 0 || slot > 1 || strcmp(node->op->type, "Add") != 0) return 0;
+  const int32_t sum = node->inputs[1 - slot];
+  const int32_t producer = sum == FED__NONE ? FED__NONE : model->values[sum].producer;
+  if (producer == FED__NONE || strcmp(model->nodes[producer].op->type, "MatMul") != 0) return 0;
+  const struct fed__value *weight = &model->values[model->nodes[producer].inputs[1]];
+  const int swapped = weight->producer != FED__NONE &&
+                      strcmp(model->nodes[weight->producer].op->type, "Transpose") == 0;
+  if (swapped) weight = &model->values[model->nodes[weight->producer].inputs[0]];
+  const struct fed_tensor *tensor = weight->initializer;
+  return tensor && tensor->shape.rank == 2 && tensor->shape.dims[!swapped] == 1;
+}
+
 /* One number for each channel: all extents but one are 1. NULL: not known. */
 static int is_list(const struct fed_shape *shape) {
   uint32_t wide = 0;
@@ -102,6 +118,7 @@ enum fed__slot fed__slot_find(const struct fed__reads *reads, const struct fed__
                               uint32_t slot, const struct fed_shape *shape) {
   static const char *const sums[] = {"Add", "Mul", NULL}, *const tables[] = {"Gather", NULL};
   static const char *const products[] = {"Add", "Mul", "MatMul", "Gemm", NULL};
+  if (is_single_bias(reads->model, node, slot, shape)) return FED__SLOT_TRAINS;
   if (!node->op->trains || !node->op->trains(slot, shape)) return FED__SLOT_NONE;
   if (is_group_norm(reads->model, node)) return FED__SLOT_GROUP_NORM;
   if (slot <= 1 && is_type(node, products) && reads_of(reads, node, 1 - slot) == 0)

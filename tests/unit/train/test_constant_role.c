@@ -179,6 +179,34 @@ static void test_formula(void **state) {
   assert_string_equal(load_names(&writer, NULL, names, sizeof names), "w,down,up");
 }
 
+/* One number on a product: the bias of a layer with one output, if the weight has one. */
+static const char *single_bias(int64_t outputs, int transposed, char *names, size_t size) {
+  static const float values[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  struct graph_writer writer;
+  const int64_t plain[2] = {4, outputs}, swapped[2] = {outputs, 4};
+  begin_graph(&writer);
+  writer_floats(&writer, "last", 2, transposed ? swapped : plain, values);
+  writer_floats(&writer, "bias", 1, (const int64_t[]){1}, values);
+  writer_floats(&writer, "lone", 0, NULL, values);
+  writer_node(&writer, "MatMul", "x,w", "hidden");
+  if (transposed) writer_node(&writer, "Transpose", "last", "weight");
+  writer_node(&writer, "MatMul", transposed ? "hidden,weight" : "hidden,last", "product");
+  writer_node(&writer, "Add", "product,bias", "sum");
+  writer_node(&writer, "Add", "product,lone", "other");
+  writer_node(&writer, "Add", "sum,other", "y");
+  writer_output(&writer, "y");
+  return load_names(&writer, NULL, names, size);
+}
+
+static void test_single_bias(void **state) {
+  (void)state;
+  char names[256];
+  for (int transposed = 0; transposed < 2; transposed++) {
+    assert_string_equal(single_bias(1, transposed, names, sizeof names), "w,last,bias");
+    assert_string_equal(single_bias(2, transposed, names, sizeof names), "w,last");
+  }
+}
+
 /* InstanceNormalization with ones and zeros: behind a Reshape, with another scale after it, a
  * written-out GroupNormalization; by itself, a fresh normalisation that trains. */
 static const char *instance_norm(int reshaped, char *names, size_t size) {
@@ -295,8 +323,8 @@ int main(void) {
       cmocka_unit_test(test_masks),           cmocka_unit_test(test_waves),
       cmocka_unit_test(test_tables),          cmocka_unit_test(test_preprocessing),
       cmocka_unit_test(test_only_arithmetic), cmocka_unit_test(test_formula),
-      cmocka_unit_test(test_group_norm),      cmocka_unit_test(test_patterns),
-      cmocka_unit_test(test_described),
+      cmocka_unit_test(test_single_bias),     cmocka_unit_test(test_group_norm),
+      cmocka_unit_test(test_patterns),        cmocka_unit_test(test_described),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

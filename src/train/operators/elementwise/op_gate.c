@@ -70,13 +70,21 @@ static inline REAL TYPED(gelu_tanh_slope)(REAL x) {
 }
 FED__UNARY_BY_INPUT(gelu_tanh, (REAL)0.5 * x * (1 + TYPED(gelu_tanh)(x)), TYPED(gelu_tanh_slope)(x))
 
+/* Named calls: the address of a function that is compiled for several widths ends up in the debug
+ * entries of a section that may be dropped, which GNU ld 2.40 cannot do. */
 static void TYPED(gelu_forward)(const struct fed__operation *operation) {
   const struct fed__coefficients *formula = operation->state;
-  (formula->alpha ? TYPED(gelu_tanh_forward) : TYPED(gelu_exact_forward))(operation);
+  if (formula->alpha)
+    TYPED(gelu_tanh_forward)(operation);
+  else
+    TYPED(gelu_exact_forward)(operation);
 }
 static void TYPED(gelu_backward)(const struct fed__operation *operation) {
   const struct fed__coefficients *formula = operation->state;
-  (formula->alpha ? TYPED(gelu_tanh_backward) : TYPED(gelu_exact_backward))(operation);
+  if (formula->alpha)
+    TYPED(gelu_tanh_backward)(operation);
+  else
+    TYPED(gelu_exact_backward)(operation);
 }
 
 static inline REAL TYPED(swish_slope)(REAL x, REAL alpha) {
