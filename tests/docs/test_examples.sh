@@ -25,7 +25,7 @@ for file in *.yaml; do
   if grep -q '^version:' "$file"; then
     jobs=$((jobs + 1))
     fed job check --quiet "$file"
-  elif grep -q '^allow:' "$file"; then
+  elif grep -q '^allow:' "$file" && grep -q '^data:' "$file"; then
     policies=$((policies + 1))
     fed-agent policy "$file" >/dev/null
   fi
