@@ -90,3 +90,12 @@ void fed__rng_shuffle(struct fed_rng *rng, uint32_t *items, size_t count) {
     items[j] = kept;
   }
 }
+
+void fed__rng_sample(struct fed_rng *rng, uint32_t *items, size_t count, size_t wanted) {
+  for (size_t i = 0; i < wanted && i < count; i++) {
+    const size_t j = i + (size_t)fed__rng_below(rng, count - i);
+    const uint32_t kept = items[i];
+    items[i] = items[j];
+    items[j] = kept;
+  }
+}

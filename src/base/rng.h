@@ -24,6 +24,8 @@ uint64_t fed__rng_below(struct fed_rng *rng, uint64_t bound); /* uniform in [0, 
 double fed__rng_unit(struct fed_rng *rng);                    /* uniform in [0, 1) */
 double fed__rng_normal(struct fed_rng *rng);                  /* mean 0, variance 1 */
 double fed__rng_gamma(struct fed_rng *rng, double shape);     /* scale 1; shape > 0 */
+/* Bring `wanted` of the items, drawn without replacement, to the front; the others stay behind. */
+void fed__rng_sample(struct fed_rng *rng, uint32_t *items, size_t count, size_t wanted);
 void fed__rng_shuffle(struct fed_rng *rng, uint32_t *items, size_t count);
 
 /* Random numbers by index, without a state: the `index`-th of the stream with this key (the outputs

@@ -25,12 +25,13 @@ int fed__local_round_train(const struct fed__local_round *local, struct fed__loc
     FED_TRY(train(local, result));
   else
     memcpy(local->trained->storage, received->storage, received->storage_bytes);
-  FED_TRY(fed_params_check_finite(local->trained));
   struct fed__update update = {.values = fed_params_floats(local->trained),
                                .received = fed_params_floats(received),
                                .element_count = local->plan->shape.element_count,
                                .grid = local->grid};
-  FED_TRY(fed__stage_run_client(&local->plan->stages, &update));
+  const int code = fed__stage_run_client(&local->plan->stages, &update);
+  if (code == FED_E_NOT_FINITE) FED_TRY(fed_params_check_finite(local->trained)); /* its name */
+  FED_TRY(code);
   result->norm = update.norm;
   result->clamped_count = update.clamped_count;
   return FED_OK;

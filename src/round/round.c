@@ -55,7 +55,7 @@ static void draw_cohort(struct fed__round *round, uint32_t wanted) {
     if (round->waiting[client]) round->cohort[count++] = client;
   fed__rng_init(&rng, round->settings.seed, "cohort", round->round, round->attempt);
   if (count > wanted) {
-    fed__rng_shuffle(&rng, round->cohort, count);
+    fed__rng_sample(&rng, round->cohort, count, wanted);
     count = wanted;
   }
   round->cohort_count = count;

@@ -105,6 +105,34 @@ static void any_order_gives_the_exact_sum(void **state) {
   }
 }
 
+/* Folded in by two and merged is as if folded in by one. */
+static void merged_sums_are_one_sum(void **state) {
+  (void)state;
+  static uint8_t grids[CLIENTS * N * 2];
+  static int64_t values[CLIENTS * N];
+  uint64_t weights[CLIENTS], weight_sum, expected_weight = 0;
+  const int64_t *sum;
+  struct fed__aggregate *first = open_mean(N, 16, 100, CLIENTS);
+  struct fed__aggregate *second = open_mean(N, 16, 100, CLIENTS);
+  make_updates(16, grids, values, weights, 100);
+  assert_int_equal(mean->merge(first, second), FED_OK); /* nothing to nothing */
+  assert_int_equal(mean->finish(first, &sum, &weight_sum), FED_E_EMPTY);
+  for (size_t c = 0; c < CLIENTS; c++) {
+    const struct fed_slice grid = fed_slice_of(grids + c * N * 2, (size_t)N * 2);
+    assert_int_equal(mean->add(c % 3 ? first : second, grid, weights[c]), FED_OK);
+    expected_weight += weights[c];
+  }
+  assert_int_equal(mean->merge(first, second), FED_OK);
+  assert_int_equal(mean->finish(first, &sum, &weight_sum), FED_OK);
+  assert_is_sum(sum, values, weights);
+  assert_int_equal(weight_sum, expected_weight);
+  assert_int_equal(mean->merge(first, second), FED_E_LIMIT); /* more clients than it is made for */
+  assert_int_equal(mean->finish(first, &sum, &weight_sum), FED_OK);
+  assert_is_sum(sum, values, weights);
+  mean->free(first);
+  mean->free(second);
+}
+
 static void refused_updates_leave_the_sum_alone(void **state) {
   (void)state;
   struct fed__aggregate *aggregate = open_mean(4, 16, 10, 2);
@@ -254,6 +282,7 @@ static void rules_are_found_by_name(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_order_gives_the_exact_sum),
+      cmocka_unit_test(merged_sums_are_one_sum),
       cmocka_unit_test(refused_updates_leave_the_sum_alone),
       cmocka_unit_test(extremes_do_not_overflow),
       cmocka_unit_test(shapes_that_may_overflow_are_refused),

@@ -211,6 +211,27 @@ static void shuffles_are_uniform(void **state) {
   fed__rng_shuffle(&rng, NULL, 0);
 }
 
+/* All ten pairs of five, as often, and nothing lost. */
+static void samples_are_uniform(void **state) {
+  (void)state;
+  struct fed_rng rng = stream_of("sample");
+  double counts[25] = {0};
+  const int repeats = 60000;
+  for (int i = 0; i < repeats; i++) {
+    uint32_t items[] = {0, 1, 2, 3, 4}, seen = 0;
+    fed__rng_sample(&rng, items, 5, 2);
+    for (int k = 0; k < 5; k++) seen |= 1u << items[k];
+    assert_int_equal(seen, 31);
+    counts[items[0] < items[1] ? items[0] * 5 + items[1] : items[1] * 5 + items[0]]++;
+  }
+  for (uint32_t a = 0; a < 5; a++)
+    for (uint32_t b = a + 1; b < 5; b++)
+      assert_true(fabs(counts[a * 5 + b] - repeats / 10.0) < 370); /* five deviations */
+  uint32_t all[] = {7, 8};
+  fed__rng_sample(&rng, all, 2, 9);
+  assert_int_equal(all[0] + all[1], 15);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(outputs_are_the_published_ones),
@@ -224,6 +245,7 @@ int main(void) {
       cmocka_unit_test(normal_has_the_moments_of_the_normal),
       cmocka_unit_test(gamma_has_mean_and_variance_of_its_shape),
       cmocka_unit_test(shuffles_are_uniform),
+      cmocka_unit_test(samples_are_uniform),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,7 +327,7 @@ static void random_events_break_no_promise(void **state) {
   int64_t now_ms = 0;
   uint64_t jobs = 0, refused = 0;
   fed_context_init(&context);
-  fed__rng_init(&rng, 3, "test_round_table", 0, 0);
+  fed__rng_init(&rng, 4, "test_round_table", 0, 0);
   begin_watch(&watch, &context, &rng);
   for (int i = 0; i < 20000; i++) {
     now_ms += (int64_t)fed__rng_below(&rng, 100);

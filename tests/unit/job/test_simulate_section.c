@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_simulate_section.c: the section `simulate` as a file has it, a partition in one word, and
+ * what is refused, with the place.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "job/simulate_section.h"
+
+#include <stdio.h>
+
+static struct fed_context context;
+
+static int parse(const char *section, struct fed__job *job) {
+  char text[1024];
+  snprintf(text, sizeof text,
+           "version: 1\nname: x\nmodel: {file: m.onnx}\ntrain: {epochs: 0}\n"
+           "evaluate: {every: 0}\nrounds: {count: 1, cohort: 1, minimum: 1}\n%s",
+           section);
+  fed_error_clear();
+  return fed__job_parse(&context, "job.yaml", fed_slice_of_text(text), job);
+}
+
+static void defaults_and_values(void **state) {
+  (void)state;
+  struct fed__job job;
+  assert_int_equal(parse("", &job), FED_OK);
+  assert_int_equal(job.simulate.clients, 100);
+  assert_int_equal(job.simulate.partition.kind, FED__PARTITION_IID);
+  assert_true(job.simulate.device.speed == 0 && job.simulate.device.drop_out == 0);
+  fed__job_clear(&job);
+  assert_int_equal(parse("simulate:\n  clients: 1000000\n"
+                         "  partition: {kind: file, file: parts.safetensors}\n"
+                         "  device: {speed: 20, latency: 50 ms, bandwidth: 1 MiB}\n",
+                         &job),
+                   FED_OK);
+  assert_int_equal(job.simulate.clients, 1000000);
+  assert_string_equal(job.simulate.partition.file, "parts.safetensors");
+  assert_true(job.simulate.device.latency_s == 0.05);
+  assert_true(job.simulate.device.bandwidth == 1 << 20);
+  fed__job_clear(&job);
+}
+
+static void refuses(const char *section, int code, const char *message) {
+  struct fed__job job;
+  assert_int_equal(parse(section, &job), code);
+  if (!strstr(fed_error_last()->message, message))
+    fail_msg("'%s' is not in: %s", message, fed_error_last()->message);
+}
+
+static void sections_that_are_refused(void **state) {
+  (void)state;
+  refuses("simulate: {clients: 0}\n", FED_E_RANGE, "job.yaml:7:");
+  refuses("simulate: {clients: 1000001}\n", FED_E_RANGE, "job.yaml:7:");
+  refuses("simulate: {device: {drop_out: 1}}\n", FED_E_RANGE, "drop_out");
+  refuses("simulate: {partition: {alpha: 0}}\n", FED_E_RANGE, "alpha");
+  refuses("simulate: {partition: {kind: shard}}\n", FED_E_UNSUPPORTED, "shards");
+  refuses("simulate:\n  partition: {kind: file}\n", FED_E_MISSING, "job.yaml:8:");
+  refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
+}
+
+static void a_partition_in_one_word(void **state) {
+  (void)state;
+  struct fed__job job;
+  const struct fed__partition_settings *settings = &job.simulate.partition;
+  assert_int_equal(parse("simulate: {partition: {kind: file, file: a}}\n", &job), FED_OK);
+  assert_int_equal(fed__partition_choose(&job, "file"), FED_OK); /* the job's */
+  assert_string_equal(settings->file, "a");
+  assert_int_equal(fed__partition_choose(&job, "file:b:c"), FED_OK);
+  assert_string_equal(settings->file, "b:c");
+  assert_int_equal(fed__partition_choose(&job, "iid"), FED_OK);
+  assert_int_equal(settings->kind, FED__PARTITION_IID);
+  assert_int_equal(fed__partition_choose(&job, "dirichlet:0.25"), FED_OK);
+  assert_true(settings->kind == FED__PARTITION_DIRICHLET && settings->alpha == 0.25);
+  assert_int_equal(fed__partition_choose(&job, "shards"), FED_OK);
+  assert_true(settings->kind == FED__PARTITION_SHARDS && settings->shards == 2);
+  assert_int_equal(fed__partition_choose(&job, "power_law:1.5"), FED_OK);
+  assert_true(settings->kind == FED__PARTITION_POWER_LAW && settings->exponent == 1.5);
+  assert_int_equal(fed__partition_choose(&job, "drawn:7"), FED_OK);
+  assert_int_equal(settings->examples, 7);
+  static const char *const wrong[] = {"",
+                                      "iids",
+                                      "iid:1",
+                                      "labels:0",
+                                      "labels:x",
+                                      "labels:",
+                                      "dirichlet:-1",
+                                      "folders:x",
+                                      "file:",
+                                      "a-kind-with-a-name-that-is-longer-than-any"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    if (fed__partition_choose(&job, wrong[i]) != FED_E_USAGE) fail_msg("accepted: %s", wrong[i]);
+  assert_string_equal(settings->file, "b:c"); /* is still its own */
+  fed__job_clear(&job);
+}
+
+int main(void) {
+  fed_context_init(&context);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(defaults_and_values),
+      cmocka_unit_test(sections_that_are_refused),
+      cmocka_unit_test(a_partition_in_one_word),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
