@@ -7,7 +7,6 @@
 #include "fed/context.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +27,13 @@ static void *system_resize(struct fed_alloc *self, void *pointer, size_t size) {
  * page cache when they are wanted. */
 static void drop_code(void) {
   FILE *maps = fopen("/proc/self/maps", "re");
-  char line[4400], permissions[8], path[4100];
+  char line[4400];
   if (!maps) return;
-  while (fgets(line, sizeof line, maps)) {
-    uintptr_t from, to;
-    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s %*s %*s %*s %4099s", &from, &to, permissions,
-               path) == 4 &&
-        strcmp(permissions, "r-xp") == 0 && path[0] == '/')
+  while (fgets(line, sizeof line, maps)) { /* "from-to r-xp offset device inode /path" */
+    char *rest;
+    const uintptr_t from = strtoul(line, &rest, 16);
+    const uintptr_t to = *rest == '-' ? strtoul(rest + 1, &rest, 16) : from;
+    if (to > from && strncmp(rest, " r-xp ", 6) == 0 && strchr(rest, '/'))
       madvise((void *)from, to - from, MADV_DONTNEED);
   }
   fclose(maps);

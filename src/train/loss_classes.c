@@ -96,10 +96,11 @@ static int check_labels(const struct fed__loss_call *call) {
 static int check_probabilities(const struct fed__loss_call *call) {
   const struct class_view view = view_classes(call);
   const size_t count = view.outer * view.classes * view.inner, each = count / call->batch_count;
+  const float *probabilities = call->target;
   for (size_t i = 0; i < count; i++)
-    if (!(view.probabilities[i] >= 0 && view.probabilities[i] <= 1))
+    if (!(probabilities[i] >= 0 && probabilities[i] <= 1))
       return FED_RAISE(FED_E_RANGE, "target %g of example %zu in the batch is no probability",
-                       (double)view.probabilities[i], i / each);
+                       (double)probabilities[i], i / each);
   return FED_OK;
 }
 
