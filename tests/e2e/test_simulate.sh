@@ -114,3 +114,21 @@ train="trainer: numpy"
 write_job
 expect 3 simulate bad --data "$work/data"
 said "only 'native' can be simulated"
+
+# ---- runs that end before their last round --------------------------------------------------------
+train="epochs: 60, batch_size: 16, learning_rate: 1000000, weight_decay: 10" failures_max=2
+further="simulate: {clients: 20}"
+write_job
+expect 3 simulate wild --data "$work/data"
+said "too many failed rounds in a row after round 0"
+contains "$work/wild/metrics.jsonl" '"attempt":2' '"failure":"the new model could not be made"'
+train="epochs: 1, batch_size: 16" rounds=1000000
+write_job
+start long "$FED" simulate "$work/job/job.yaml" --data "$work/data" --out "$work/long" --quiet
+within 20 test -s "$work/long/metrics.jsonl"
+kill -INT "$(pid long)"
+finish long
+[ $status = 7 ] || fail "status $status after SIGINT"
+contains "$work/log/long" "stopped after round"
+contains "$work/long/summary.json" '"end": "stopped"'
+test -s "$work/long/model.onnx" || fail "no model after SIGINT"
