@@ -125,7 +125,7 @@ edit -e '/^  csv:/,/label/d' -e 's/format: csv/format: idx/' \
   -e 's/target: .*/target: {file: y.idx, classes: 2}/'
 python3 "$work/idx.py" "$work/b/data" good
 python3 "$work/idx.py" "$work/a/data" cut
-agents_fail TRUNCATED "'x.idx' declares [10, 4] of U8, 40 bytes, but only 37"
+agents_fail TRUNCATED "'x.idx' declares [10, 4] of U8, 40 elements of 1 bytes, but only 37"
 python3 "$work/idx.py" "$work/a/data" label
 agents_fail RANGE "'y.idx'"
 python3 "$work/idx.py" "$work/a/data" good
