@@ -8,6 +8,8 @@
 #include "base/raise.h"
 #include "base/rng.h"
 
+#include <string.h>
+
 int fed__job_hold_out(const struct fed__job *job, const char *owner, size_t count,
                       struct fed__split *split) {
   struct fed_rng rng;
@@ -45,24 +47,34 @@ int fed__job_examples_open(const struct fed__job *job, const char *folder, const
   return code;
 }
 
+/* The agents' schema with the test set's file names. */
+static int open_test_set(const struct fed__job *job, const char *folder,
+                         struct fed__input_schema *inputs, struct fed_examples **examples) {
+  struct fed__dataset_schema schema = job->data.schema;
+  const char *first = schema.inputs[0].file;
+  for (size_t i = 0; i < schema.input_count; i++) {
+    inputs[i] = schema.inputs[i];
+    if (job->evaluate.test_inputs && first && inputs[i].file && !strcmp(inputs[i].file, first))
+      inputs[i].file = job->evaluate.test_inputs;
+  }
+  if (job->evaluate.test_target) schema.target.file = job->evaluate.test_target;
+  schema.inputs = inputs;
+  return fed__dataset_open(job->context, folder, &schema, examples);
+}
+
 int fed__job_test_set_open(const struct fed__job *job, const char *base,
                            struct fed_examples **examples) {
-  struct fed__dataset_schema schema = job->data.schema;
   char folder[FED__PATH_MAX];
   *examples = NULL;
   if (!job->evaluate.test_folder || !job->evaluate.every) return FED_OK;
-  struct fed__input_schema input = schema.inputs[0];
-  if (job->evaluate.test_inputs) input.file = job->evaluate.test_inputs;
-  if (job->evaluate.test_target) schema.target.file = job->evaluate.test_target;
-  schema.inputs = &input;
-  if (schema.input_count != 1)
-    return FED_RAISE(FED_E_UNSUPPORTED,
-                     "evaluate.test: a test set works with one input, this job has %zu",
-                     schema.input_count);
   FED_TRY(fed__path_join(folder, sizeof folder, base, job->evaluate.test_folder));
   const int absolute = job->evaluate.test_folder[0] == '/';
-  const int code = fed__dataset_open(job->context, absolute ? job->evaluate.test_folder : folder,
-                                     &schema, examples);
+  struct fed__input_schema *inputs =
+      fed__alloc(job->context, job->data.schema.input_count * sizeof *inputs);
+  if (!inputs) return FED_E_MEMORY;
+  const int code =
+      open_test_set(job, absolute ? job->evaluate.test_folder : folder, inputs, examples);
+  fed__free(job->context, inputs);
   return code == FED_OK ? code : FED_WRAP("the test set");
 }
 

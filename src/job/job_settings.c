@@ -219,7 +219,8 @@ static const struct fed__setting test[] = {
     {"folder", FED__SETTING_TEXT, .required = 1, AT(evaluate.test_folder), .minimum = 1,
      .meaning = "of the server's test set, below the server's data folder, or absolute"},
     {"inputs", FED__SETTING_TEXT, AT(evaluate.test_inputs), .minimum = 1,
-     .meaning = "its file in place of the first input's; left out: the same name"},
+     .meaning =
+         "its file in place of the first input's, and of those that share it; left out: the same"},
     {"target", FED__SETTING_TEXT, AT(evaluate.test_target), .minimum = 1,
      .meaning = "its file in place of the target's; left out: the same name"},
     {NULL}};

@@ -95,6 +95,32 @@ static void only_scores(struct graph_writer *w) {
   writer_node(w, "Attention", "a,b,c", ",,,y");
 }
 
+static void past(struct graph_writer *w) {
+  w->opset = 23;
+  writer_int_attribute(w, "is_causal", 1);
+  writer_node(w, "Attention", "a,b,c,,d,e", "y");
+}
+/* With the gradients of the outputs of present keys and values. */
+static void present(struct graph_writer *w) {
+  w->opset = 23;
+  writer_ints(w, "all", INTS(-1));
+  writer_int_attribute(w, "q_num_heads", 4);
+  writer_int_attribute(w, "kv_num_heads", 2);
+  writer_node(w, "Attention", "a,b,c,,d,e", "out,keys,values");
+  writer_node(w, "Tanh", "keys", "bent");
+  writer_node(w, "Reshape", "out,all", "r0");
+  writer_node(w, "Reshape", "bent,all", "r1");
+  writer_node(w, "Reshape", "values,all", "r2");
+  writer_int_attribute(w, "axis", 0);
+  writer_node(w, "Concat", "r0,r1,r2", "y");
+}
+static void used_keys(struct graph_writer *w) {
+  w->opset = 24;
+  writer_ints(w, "used", INTS(3, 2));
+  writer_int_attribute(w, "is_causal", 1);
+  writer_node(w, "Attention", "a,b,c,d,,,used", "y");
+}
+
 /* The caches are constants: rows of cosines and sines of some angles. */
 static void rotary(struct graph_writer *w, size_t rank, const int64_t *dims, const char *inputs) {
   float cosines[32], sines[32];
@@ -182,6 +208,19 @@ static const struct operand_case cases[] = {
      only_scores,
      {FOUR(2, 1, 3, 2), FOUR(2, 1, 4, 2), FOUR(2, 1, 4, 3)},
      "a,b"},
+    {"Attention, past",
+     past,
+     {FOUR(2, 4, 2, 2), FOUR(2, 2, 2, 2), FOUR(2, 2, 2, 3), FOUR(2, 2, 3, 2), FOUR(2, 2, 3, 3)}},
+    {"Attention, only the past",
+     past,
+     {FOUR(2, 2, 2, 2), FOUR(2, 2, 2, 2), FOUR(2, 2, 2, 3), FOUR(2, 2, 3, 2), FOUR(2, 2, 3, 3)},
+     "d,e"},
+    {"Attention, past and present, heads inside",
+     present,
+     {{3, {2, 2, 8}}, {3, {2, 2, 4}}, {3, {2, 2, 6}}, FOUR(2, 2, 1, 2), FOUR(2, 2, 1, 3)}},
+    {"Attention, used keys",
+     used_keys,
+     {FOUR(2, 1, 2, 2), FOUR(2, 1, 4, 2), FOUR(2, 1, 4, 3), {2, {2, 3}}}},
     {"RotaryEmbedding", rotary_halves, {FOUR(2, 2, 3, 4)}},
     {"RotaryEmbedding, interleaved", rotary_interleaved, {FOUR(2, 2, 3, 4)}},
     {"RotaryEmbedding, places, a part", rotary_places, {{3, {2, 3, 12}}}},

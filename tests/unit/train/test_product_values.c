@@ -157,6 +157,79 @@ static void test_attention_truths(void **state) {
   expect(&w, SHAPE(1, 1, 2, 2), FLOATS(0, 0, -0.4712872F, -0.7212872F));
 }
 
+/* ONNX 1.23's reference implementation. `outputs` names one of them y. */
+static void attend_to_past(struct graph_writer *w, const char *outputs) {
+  begin(w);
+  put_values(w, "a", 1, SHAPE(2, 2, 8));
+  put_values(w, "b", 2, SHAPE(2, 2, 4));
+  put_values(w, "c", 3, SHAPE(2, 2, 2));
+  put_values(w, "d", 4, SHAPE(2, 2, 2, 2));
+  put_values(w, "e", 5, SHAPE(2, 2, 2, 1));
+  writer_int_attribute(w, "q_num_heads", 4);
+  writer_int_attribute(w, "kv_num_heads", 2);
+  writer_int_attribute(w, "is_causal", 1);
+  writer_node(w, "Attention", "a,b,c,,d,e", outputs);
+}
+
+static void test_attention_past(void **state) {
+  struct graph_writer w;
+  (void)state;
+  attend_to_past(&w, "y");
+  expect(&w, SHAPE(2, 2, 4),
+         FLOATS(0.11637F, 0.2291667F, -0.2019463F, -0.1883034F, -0.0009602807F, 0.04464533F,
+                -0.2415887F, -0.2315506F, -0.8410881F, -0.7000411F, -0.3937656F, -0.3268381F,
+                -0.8414897F, -0.861078F, 0.03332452F, 0.07741576F));
+  attend_to_past(&w, "out,y");
+  expect(&w, SHAPE(2, 2, 4, 2),
+         FLOATS(-0.9375F, -1.1875F, 1.125F, 0.875F, -0.75F, -1, 0.8125F, 0.5625F, 0.625F, 0.375F,
+                0.125F, -0.125F, -1.25F, 1.0625F, 0.3125F, 0.0625F, -0.375F, -0.625F, -0.875F,
+                -1.125F, -0.1875F, -0.4375F, -1.1875F, 1.125F, 1.1875F, 0.9375F, 0.6875F, 0.4375F,
+                -0.6875F, -0.9375F, 0.875F, 0.625F));
+  attend_to_past(&w, "out,,y");
+  expect(&w, SHAPE(2, 2, 4, 1),
+         FLOATS(0.25F, 0, 0.4375F, -0.0625F, -0.25F, -0.5F, 0.1875F, -0.3125F, -0.75F, -1, -0.5625F,
+                -1.0625F, -1.25F, 1.0625F, -0.8125F, 1.25F));
+}
+
+static void put_few_keys(struct graph_writer *w) {
+  begin(w);
+  put_values(w, "a", 1, SHAPE(2, 1, 2, 4));
+  put_values(w, "b", 2, SHAPE(2, 1, 4, 4));
+  put_values(w, "c", 3, SHAPE(2, 1, 4, 2));
+  put_values(w, "d", 4, SHAPE(2, 3));
+}
+
+/* Of four keys an example uses three, the other two; the mask has three. */
+static void test_attention_used_keys(void **state) {
+  struct graph_writer w;
+  (void)state;
+  put_few_keys(&w);
+  writer_ints(&w, "used", 2, (const int64_t[]){3, 2});
+  writer_int_attribute(&w, "is_causal", 1);
+  writer_node(&w, "Attention", "a,b,c,d,,,used", "y");
+  expect(
+      &w, SHAPE(2, 1, 2, 2),
+      FLOATS(0.1043602F, -0.1456398F, -0.08370831F, -0.3337083F, 1, 0.75F, 0.8223363F, 0.5723363F));
+  put_few_keys(&w);
+  writer_int_attribute(&w, "left_window_size", 0);
+  writer_int_attribute(&w, "right_window_size", 1);
+  writer_node(&w, "Attention", "a,b,c", "y");
+  expect(&w, SHAPE(2, 1, 2, 2),
+         FLOATS(0.0778082F, -0.1721918F, -0.4712873F, -0.7212873F, 0.8717703F, 0.6217703F,
+                0.2331798F, -0.01682024F));
+}
+
+/* Numbers that no file should have: nothing is read outside, and all keys or none are seen. */
+static void test_attention_hostile_counts(void **state) {
+  struct graph_writer w;
+  (void)state;
+  put_few_keys(&w);
+  writer_ints(&w, "used", 2, (const int64_t[]){INT64_MIN, INT64_MIN});
+  writer_int_attribute(&w, "left_window_size", INT64_MAX);
+  writer_node(&w, "Attention", "a,b,c,,,,used", "y");
+  expect(&w, SHAPE(2, 1, 2, 2), FLOATS(0, 0, 0, 0, 0, 0, 0, 0));
+}
+
 /* Quarter turns: (x, y) becomes (-y, x) at place 1 and (-x, -y) at place 2. */
 static void put_turns(struct graph_writer *w) {
   put(w, "cosines", SHAPE(3, 1), FLOATS(1, 0, -1));
@@ -268,7 +341,11 @@ static const struct refusal refusals[] = {
     {"Attention", "r,r,r", FED_E_SHAPE, "q_num_heads is 3", NULL, three_heads},
     {"Attention", "q,q,q,b", FED_E_SHAPE, "attn_mask has shape [3, 4]", NULL, NULL},
     {"Attention", "q,q,q,places", FED_E_TYPE, "should be float32", NULL, NULL},
-    {"Attention", "q,q,q,,q,q", FED_E_UNSUPPORTED, "without a cache", NULL, NULL},
+    {"Attention", "q,q,q,,q", FED_E_MISSING, "past_value need each other", NULL, NULL},
+    {"Attention", "q,q,q,,k,k", FED_E_SHAPE, "past_key has shape [1, 3, 3, 4]", NULL, NULL},
+    {"Attention", "q,q,q,,q,s", FED_E_SHAPE, "past_key has 3 places, past_value 1", NULL, NULL},
+    {"Attention", "q,q,q,,q,q,one", FED_E_SHAPE, "that past_key would shift", NULL, NULL},
+    {"Attention", "q,q,q,,,,places", FED_E_SHAPE, "an int64 for each of 1", NULL, NULL},
     {"Attention", "q,q,q", FED_E_RANGE, "'qk_matmul_output_mode' is 4", NULL, mode_of_4},
     {"Attention", "q,q,q", FED_E_RANGE, "'softcap' is -1", NULL, negative_cap},
     {"RotaryEmbedding", "a,cosines,sines", FED_E_SHAPE, "X has shape [2, 3]", NULL, NULL},
@@ -289,6 +366,8 @@ static void put_operands(struct graph_writer *w) {
   put_values(w, "q", 3, SHAPE(1, 2, 3, 4));
   put_values(w, "k", 4, SHAPE(1, 3, 3, 4));
   put_values(w, "r", 5, SHAPE(1, 3, 8));
+  put_values(w, "s", 7, SHAPE(1, 2, 1, 4));
+  writer_ints(w, "one", 1, (const int64_t[]){1});
   put_values(w, "t", 6, SHAPE(1, 2, 4));
   put_turns(w);
   writer_tensor(w, "e", 1, 2, empty, NULL, 0);
@@ -321,6 +400,9 @@ int main(void) {
       cmocka_unit_test(test_attention),
       cmocka_unit_test(test_attention_grouped),
       cmocka_unit_test(test_attention_truths),
+      cmocka_unit_test(test_attention_past),
+      cmocka_unit_test(test_attention_used_keys),
+      cmocka_unit_test(test_attention_hostile_counts),
       cmocka_unit_test(test_rotary),
       cmocka_unit_test(test_places_of_examples),
   };
