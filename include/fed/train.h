@@ -284,6 +284,21 @@ FED_API FED_MUST int fed_evaluate(struct fed_trainer *trainer, struct fed_exampl
                                   const uint32_t *rows, size_t row_count,
                                   struct fed_metrics *metrics);
 
+/* What the graph's first output is for one example: its shape without the batch. Logits, where the
+ * loss has the softmax or the sigmoid. */
+FED_API void fed_trainer_output(const struct fed_trainer *trainer, struct fed_shape *shape);
+
+/* That output for the batch: forward only, as in evaluation; no loss is computed and the target is
+ * not looked at. `outputs` is the caller's and gets batch.count times that shape in row-major order
+ * (rounded from float64 under FED_PRECISION_F64). FED_E_RANGE for the batch's size,
+ * FED_E_UNSUPPORTED under FED_LOSS_OUTPUT. */
+FED_API FED_MUST int fed_predict_step(struct fed_trainer *trainer, float *outputs);
+
+/* That output for the given rows (NULL: all), in their order, row_count (all: examples->count)
+ * times that shape. */
+FED_API FED_MUST int fed_predict(struct fed_trainer *trainer, struct fed_examples *examples,
+                                 const uint32_t *rows, size_t row_count, float *outputs);
+
 #define FED_RECIPE_SIZES_MAX 8
 #define FED_RECIPE_CATEGORIES_MAX 64
 

@@ -49,7 +49,14 @@ static int check_target(const struct fed_tensor *given, const struct fed_tensor 
   return raise_difference("a target", given, batch);
 }
 
-static int check_examples(const struct fed_examples *examples, const struct fed_batch *batch) {
+static int check_count(size_t count) {
+  if (count == 0) return FED_RAISE(FED_E_EMPTY, "there are no examples");
+  if (count > UINT32_MAX) return FED_RAISE(FED_E_TOO_LARGE, "%zu examples", count);
+  return FED_OK;
+}
+
+int fed__examples_check(const struct fed_examples *examples, const struct fed_batch *batch,
+                        size_t row_count) {
   size_t inputs = 0;
   while (inputs < FED_INPUTS_MAX && batch->inputs[inputs].data) inputs++;
   if (examples->spec.input_count != inputs)
@@ -57,13 +64,8 @@ static int check_examples(const struct fed_examples *examples, const struct fed_
                      examples->spec.input_count);
   for (size_t i = 0; i < inputs; i++)
     FED_TRY(check_input(&examples->spec.inputs[i], &batch->inputs[i]));
-  return check_target(&examples->spec.target, &batch->target);
-}
-
-static int check_count(size_t count) {
-  if (count == 0) return FED_RAISE(FED_E_EMPTY, "there are no examples");
-  if (count > UINT32_MAX) return FED_RAISE(FED_E_TOO_LARGE, "%zu examples", count);
-  return FED_OK;
+  FED_TRY(check_target(&examples->spec.target, &batch->target));
+  return check_count(row_count);
 }
 
 /* ---- the order of an epoch ------------------------------------------------------------------ */
@@ -116,8 +118,7 @@ static void draw_order(struct fed__walk *walk) {
 
 static int prepare_walk(struct fed__walk *walk) {
   const struct fed_batch *batch = fed_trainer_batch(walk->trainer);
-  FED_TRY(check_examples(walk->examples, batch));
-  FED_TRY(check_count(walk->count));
+  FED_TRY(fed__examples_check(walk->examples, batch, walk->count));
   walk->batch_size = (size_t)batch->target.shape.dims[0];
   FED_TRY(sum_weights(walk));
   walk->order = fed__alloc(walk->trainer->context, walk->count * sizeof *walk->order);
@@ -231,8 +232,7 @@ static int evaluate_rows(struct fed_trainer *trainer, struct fed_examples *examp
 int fed_evaluate(struct fed_trainer *trainer, struct fed_examples *examples, const uint32_t *rows,
                  size_t row_count, struct fed_metrics *metrics) {
   const size_t count = rows ? row_count : examples->count;
-  FED_TRY(check_examples(examples, fed_trainer_batch(trainer)));
-  FED_TRY(check_count(count));
+  FED_TRY(fed__examples_check(examples, fed_trainer_batch(trainer), count));
   if (rows) return evaluate_rows(trainer, examples, rows, count, metrics);
   uint32_t *all = fed__alloc(trainer->context, count * sizeof *all);
   if (!all) return FED_E_MEMORY;

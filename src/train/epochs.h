@@ -8,6 +8,11 @@
 
 #include "fed/train.h"
 
+/* Are the examples what the batch takes, and are there any rows, not too many? FED_E_SHAPE,
+ * FED_E_EMPTY, FED_E_TOO_LARGE. */
+FED_MUST int fed__examples_check(const struct fed_examples *examples, const struct fed_batch *batch,
+                                 size_t row_count);
+
 /* The order of the rows follows from the seed and the epoch's number alone. */
 struct fed__walk {
   struct fed_trainer *trainer;

@@ -51,8 +51,7 @@ static int make_plan(struct fed_trainer *trainer, size_t batch_size, struct fed_
   return fed__plan_new(&setting, (int64_t)batch_size, plan);
 }
 
-/* The plan for the batch's size, made if it is not there. */
-static int find_plan(struct fed_trainer *trainer, struct fed__plan **plan) {
+int fed__trainer_find_plan(struct fed_trainer *trainer, struct fed__plan **plan) {
   const size_t wanted = trainer->batch.count;
   if (wanted == 0 || wanted > trainer->options.batch_size)
     return FED_RAISE(FED_E_RANGE, "the batch has %zu examples, expected 1 to %u", wanted,
@@ -158,7 +157,7 @@ static int run(struct fed_trainer *trainer, int learn, const struct fed__update 
                struct fed_metrics *metrics) {
   struct fed__plan *plan;
   struct fed_metrics found = {0};
-  FED_TRY(find_plan(trainer, &plan));
+  FED_TRY(fed__trainer_find_plan(trainer, &plan));
   trainer->now =
       (struct fed__step){learn, trainer->options.seed ^ trainer->walk_seed, trainer->step, update};
   FED_TRY(run_forward(trainer, plan, learn, &found));

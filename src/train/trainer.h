@@ -54,6 +54,9 @@ void fed__trainer_release(struct fed_trainer *trainer);
  * all figures, if nothing is. */
 FED_MUST int fed__trainer_budget(const struct fed_trainer *trainer, size_t *bytes);
 
+/* The plan for the batch's size, made if it is not there. FED_E_RANGE, FED_E_MEMORY. */
+FED_MUST int fed__trainer_find_plan(struct fed_trainer *trainer, struct fed__plan **plan);
+
 /* Forget the optimiser's state and the number of steps. */
 void fed__trainer_forget(struct fed_trainer *trainer);
 
