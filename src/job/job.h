@@ -39,6 +39,27 @@ struct fed__partition_settings {
   char *file;        /* file */
 };
 
+/* Who is asked to take part in a round: round/selection/ has a file for each. */
+enum fed__selection_kind {
+  FED__SELECTION_UNIFORM,
+  FED__SELECTION_POISSON,
+  FED__SELECTION_WEIGHTED,
+  FED__SELECTION_ROUND_ROBIN,
+  FED__SELECTION_POWER_OF_CHOICE,
+  FED__SELECTION_OORT,
+  FED__SELECTION_AVAILABILITY,
+  FED__SELECTION_STRATIFIED,
+};
+struct fed__selection_settings {
+  enum fed__selection_kind kind;
+  uint32_t pool;       /* clients that a draw waits for; 0: as many as are invited */
+  uint32_t candidates; /* power_of_choice; 0: twice as many as are invited */
+  double exploration, exploration_decay, exploration_floor; /* oort */
+  double duration_s, penalty;                               /* oort */
+  char **groups;                                            /* stratified: patterns of names */
+  size_t group_count;
+};
+
 /* What a simulated device is like: zeros take no time. */
 struct fed__device_settings {
   double speed;        /* examples a second that go through a training step; 0: any number */
@@ -95,6 +116,7 @@ struct fed__job {
     double back_off_max_s;
     uint32_t failures_max; /* so many failed rounds in a row end the job */
     double gather_s;       /* how long to wait for a full cohort before starting with the minimum */
+    struct fed__selection_settings selection;
   } rounds;
 
   struct {
@@ -132,6 +154,7 @@ struct fed__job {
   } simulate;
 };
 
+#define FED__CLIENTS_MAX 1000000 /* of a round, and of a simulation */
 #define FED__JOB_BYTES_MAX ((size_t)1 << 20)
 
 /* Read and check a job file. `name` is what messages call it ("job.yaml"); they give line and

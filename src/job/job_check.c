@@ -5,14 +5,13 @@
  */
 #include "job/job_check.h"
 #include "job/data_section.h"
+#include "job/selection_section.h"
 #include "job/simulate_section.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
 #include <stdio.h>
-
-#define CLIENTS_MAX 1000000
 
 #define RAISE_AT(yaml, path, code, ...)                                                            \
   FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, path), code, __VA_ARGS__)
@@ -33,11 +32,11 @@ static int check_rounds(const struct fed__job *job, const struct fed__yaml *yaml
                     "'rounds.minimum' is %u, more than the cohort of %u clients; no round could "
                     "succeed",
                     job->rounds.minimum, job->rounds.cohort);
-  if (job->rounds.cohort * job->rounds.over_selection > CLIENTS_MAX)
+  if (job->rounds.cohort * job->rounds.over_selection > FED__CLIENTS_MAX)
     return RAISE_AT(yaml, "rounds.over_selection", FED_E_RANGE,
                     "'rounds.cohort' times 'rounds.over_selection' is %.0f; at most %d clients "
                     "can be invited to a round",
-                    job->rounds.cohort * job->rounds.over_selection, CLIENTS_MAX);
+                    job->rounds.cohort * job->rounds.over_selection, FED__CLIENTS_MAX);
   if (job->rounds.back_off_s > job->rounds.back_off_max_s)
     return RAISE_AT(yaml, "rounds.back_off", FED_E_INPUT,
                     "'rounds.back_off' is %g s, longer than 'rounds.back_off_max' of %g s",
@@ -134,6 +133,7 @@ static int check_stop(const struct fed__job *job, const struct fed__yaml *yaml) 
 
 int fed__job_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   FED_TRY(check_rounds(job, yaml));
+  FED_TRY(fed__selection_section_check(job, yaml));
   FED_TRY(check_update(job, yaml));
   FED_TRY(check_model(job, yaml));
   FED_TRY(check_train(job, yaml));

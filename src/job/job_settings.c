@@ -5,6 +5,7 @@
  */
 #include "job/data_section.h"
 #include "job/job.h"
+#include "job/selection_section.h"
 #include "job/settings.h"
 #include "job/simulate_section.h"
 
@@ -12,7 +13,6 @@
 
 #define AT(field) .offset = offsetof(struct fed__job, field)
 #define ROUNDS_MAX 1000000
-#define CLIENTS_MAX 1000000
 
 static const char *const losses[] = {[FED_LOSS_SOFTMAX_CROSS_ENTROPY] = "softmax_cross_entropy",
                                      [FED_LOSS_SOFT_CROSS_ENTROPY] = "soft_cross_entropy",
@@ -170,11 +170,11 @@ static const struct fed__setting rounds[] = {
     {"count", FED__SETTING_COUNT, .required = 1, AT(rounds.count), .minimum = 1,
      .maximum = ROUNDS_MAX, .unit = "rounds", .meaning = "rounds of the whole run"},
     {"cohort", FED__SETTING_COUNT, .required = 1, AT(rounds.cohort), .minimum = 1,
-     .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "wanted in each round"},
+     .maximum = FED__CLIENTS_MAX, .unit = "clients", .meaning = "wanted in each round"},
     {"over_selection", FED__SETTING_NUMBER, AT(rounds.over_selection), .initial = "1", .minimum = 1,
      .maximum = 10, .meaning = "invite the cohort times this, to make up for those that drop out"},
     {"minimum", FED__SETTING_COUNT, .required = 1, AT(rounds.minimum), .minimum = 1,
-     .maximum = CLIENTS_MAX, .unit = "clients",
+     .maximum = FED__CLIENTS_MAX, .unit = "clients",
      .meaning = "a round with fewer updates at its deadline fails"},
     {"deadline", FED__SETTING_DURATION, AT(rounds.deadline_s), .initial = "10 min", .above = 1,
      .maximum = 2592000, .unit = "s", .meaning = "for the cohort to report"},
@@ -187,6 +187,8 @@ static const struct fed__setting rounds[] = {
     {"failures_max", FED__SETTING_COUNT, AT(rounds.failures_max), .initial = "10", .minimum = 1,
      .maximum = ROUNDS_MAX, .unit = "rounds",
      .meaning = "so many failed rounds in a row end the job"},
+    {"selection", FED__SETTING_SECTION, .inner = fed__selection_section,
+     .meaning = "who of those that are there takes part"},
     {NULL}};
 
 static const struct fed__setting update[] = {

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "base/rng.h"
+#include "round/selection/selection.h"
 
 int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed__plan *plan) {
   const int by_examples = job->aggregate.weights == FED__WEIGHTS_EXAMPLES;
@@ -19,7 +20,7 @@ int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed_
       .shape = {.element_count = element_count,
                 .grid_bits = job->update.grid_bits,
                 .weight_max = by_examples ? job->aggregate.weight_max : 1,
-                .clients_max = (uint64_t)(job->rounds.cohort * job->rounds.over_selection) + 1},
+                .clients_max = fed__selection_clients_max(job)},
       .exchange_count = 1,
   };
   if (!plan->rule)

@@ -6,7 +6,6 @@
 #include "round/round.h"
 #include "base/memory.h"
 #include "base/raise.h"
-#include "base/rng.h"
 
 #include <math.h>
 
@@ -21,20 +20,30 @@ static void emit(struct fed__round *round, struct fed__round_driver *driver,
   driver->effect(driver, round, &effect);
 }
 
+static void finish(struct fed__round *round, struct fed__round_driver *driver,
+                   enum fed__round_end end) {
+  round->phase = FED__PHASE_FINISHED;
+  round->ending = end;
+  emit(round, driver, FED__EFFECT_FINISH, 0, fed__round_end_name(end));
+}
+
 /* ---- gathering ------------------------------------------------------------------------------ */
 
-static void give_task(struct fed__round *round, struct fed__round_driver *driver, uint32_t client) {
+static void give_task(struct fed__round *round, struct fed__round_driver *driver, uint32_t client,
+                      int64_t now_ms) {
   if (round->waiting[client]) round->waiting_count--;
   round->waiting[client] = 0;
   round->member[client] = FED__MEMBER_WORKING;
+  fed__selection_note_given(&round->selection, client, now_ms);
   emit(round, driver, FED__EFFECT_GIVE_TASK, client, NULL);
 }
 
-static void give_tasks_to_waiting(struct fed__round *round, struct fed__round_driver *driver) {
+static void give_tasks_to_waiting(struct fed__round *round, struct fed__round_driver *driver,
+                                  int64_t now_ms) {
   for (uint32_t i = 0; i < round->cohort_count; i++) {
     const uint32_t client = round->cohort[i];
     if (round->member[client] == FED__MEMBER_INVITED && round->waiting[client])
-      give_task(round, driver, client);
+      give_task(round, driver, client, now_ms);
   }
 }
 
@@ -44,40 +53,66 @@ static void begin_exchange(struct fed__round *round, struct fed__round_driver *d
   round->phase = FED__PHASE_EXCHANGE;
   round->reported_count = 0;
   round->deadline_ms = now_ms + round->settings.deadline_ms;
-  give_tasks_to_waiting(round, driver);
+  give_tasks_to_waiting(round, driver, now_ms);
 }
 
-/* Draw `wanted` of the waiting clients; the draw depends on seed, round and attempt only. */
+static int64_t back_off_ms(const struct fed__round *round) {
+  const double wait =
+      (double)round->settings.back_off_ms * ldexp(1, (int)round->failures_in_row - 1);
+  return wait < (double)round->settings.back_off_max_ms ? (int64_t)wait
+                                                        : round->settings.back_off_max_ms;
+}
+
+/* How long those take who have not answered is known in part. */
+static void note_overdue(struct fed__round *round, int64_t now_ms) {
+  for (uint32_t i = 0; i < round->cohort_count; i++)
+    if (round->member[round->cohort[i]] == FED__MEMBER_WORKING)
+      fed__selection_note_overdue(&round->selection, round->cohort[i], now_ms);
+}
+
+static void fail_round(struct fed__round *round, struct fed__round_driver *driver, int64_t now_ms,
+                       const char *reason) {
+  if (round->phase == FED__PHASE_EXCHANGE) note_overdue(round, now_ms);
+  round->failures_in_row++;
+  round->phase = FED__PHASE_FAILED;
+  round->retry_at_ms = now_ms + back_off_ms(round);
+  emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, reason);
+  if (round->failures_in_row < round->settings.failures_max) return;
+  /* Only the training can fail a job: without its last evaluation the model is as good. */
+  finish(round, driver, round->kind == FED__ROUND_TRAIN ? FED__END_FAILURES : round->ending);
+}
+
 static void draw_cohort(struct fed__round *round, uint32_t wanted) {
-  struct fed_rng rng;
   uint32_t count = 0;
   for (uint32_t client = 0; client < round->client_count; client++)
     if (round->waiting[client]) round->cohort[count++] = client;
-  fed__rng_init(&rng, round->settings.seed, "cohort", round->round, round->attempt);
-  if (count > wanted) {
-    fed__rng_sample(&rng, round->cohort, count, wanted);
-    count = wanted;
-  }
-  round->cohort_count = count;
+  round->cohort_count = fed__selection_draw(&round->selection, round->settings.seed, round->round,
+                                            round->attempt, round->cohort, count, wanted);
 }
 
 static void open_round(struct fed__round *round, struct fed__round_driver *driver, int64_t now_ms) {
   round->exchange = 0;
   round->lost_count = 0;
+  round->reported_count = 0;
   memset(round->member, FED__MEMBER_NONE, round->client_count);
-  for (uint32_t i = 0; i < round->cohort_count; i++)
+  for (uint32_t i = 0; i < round->cohort_count; i++) {
     round->member[round->cohort[i]] = FED__MEMBER_INVITED;
+    fed__selection_note_chosen(&round->selection, round->cohort[i], round->round);
+  }
   emit(round, driver, FED__EFFECT_OPEN_ROUND, 0, NULL);
-  begin_exchange(round, driver, now_ms);
+  if (round->cohort_count < round->settings.minimum)
+    fail_round(round, driver, now_ms, "fewer clients than the minimum were drawn");
+  else
+    begin_exchange(round, driver, now_ms);
 }
 
-/* Open a round if enough clients wait: as many as wanted, or at least the minimum when the time
- * to gather is over. */
+/* Open a round if enough clients wait: as many as are drawn from, or at least the minimum when the
+ * time to gather is over. */
 static void open_round_if_possible(struct fed__round *round, struct fed__round_driver *driver,
                                    int64_t now_ms) {
-  const uint32_t wanted = round->settings.invited;
+  const uint32_t wanted = round->settings.invited, pool = round->settings.selection.pool;
   const int patience_over = now_ms - round->gather_since_ms >= round->settings.gather_ms;
-  if (round->waiting_count >= wanted ||
+  if (round->waiting_count >= (pool > wanted ? pool : wanted) ||
       (patience_over && round->waiting_count >= round->settings.minimum)) {
     draw_cohort(round, wanted);
     open_round(round, driver, now_ms);
@@ -88,13 +123,6 @@ static void gather(struct fed__round *round, struct fed__round_driver *driver, i
   round->phase = FED__PHASE_GATHERING;
   round->gather_since_ms = now_ms;
   open_round_if_possible(round, driver, now_ms);
-}
-
-static void finish(struct fed__round *round, struct fed__round_driver *driver,
-                   enum fed__round_end end) {
-  round->phase = FED__PHASE_FINISHED;
-  round->ending = end;
-  emit(round, driver, FED__EFFECT_FINISH, 0, fed__round_end_name(end));
 }
 
 static int check_in_waits(struct fed__round *round, const struct fed__round_event *event,
@@ -143,24 +171,6 @@ static int finish_now(struct fed__round *round, const struct fed__round_event *e
 
 /* ---- exchange ------------------------------------------------------------------------------- */
 
-static int64_t back_off_ms(const struct fed__round *round) {
-  const double wait =
-      (double)round->settings.back_off_ms * ldexp(1, (int)round->failures_in_row - 1);
-  return wait < (double)round->settings.back_off_max_ms ? (int64_t)wait
-                                                        : round->settings.back_off_max_ms;
-}
-
-static void fail_round(struct fed__round *round, struct fed__round_driver *driver, int64_t now_ms,
-                       const char *reason) {
-  round->failures_in_row++;
-  round->phase = FED__PHASE_FAILED;
-  round->retry_at_ms = now_ms + back_off_ms(round);
-  emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, reason);
-  if (round->failures_in_row < round->settings.failures_max) return;
-  /* Only the training can fail a job: without its last evaluation the model is as good. */
-  finish(round, driver, round->kind == FED__ROUND_TRAIN ? FED__END_FAILURES : round->ending);
-}
-
 /* Those who answered go on to the next exchange; the others are lost to the round. */
 static void next_exchange(struct fed__round *round, struct fed__round_driver *driver,
                           int64_t now_ms) {
@@ -188,15 +198,20 @@ static void close_exchange(struct fed__round *round, struct fed__round_driver *d
     next_exchange(round, driver, now_ms);
     return;
   }
+  note_overdue(round, now_ms);
   round->phase = FED__PHASE_CLOSING;
   emit(round, driver, FED__EFFECT_CLOSE_ROUND, 0, NULL);
+}
+
+static uint32_t answers_wanted(const struct fed__round *round) {
+  return round->selection.rule->any_size ? round->cohort_count : round->settings.cohort;
 }
 
 /* The rule for the end of an exchange: enough answers, or nobody left to wait for. */
 static void settle_exchange(struct fed__round *round, struct fed__round_driver *driver,
                             int64_t now_ms) {
   const uint32_t open = round->cohort_count - round->reported_count - round->lost_count;
-  if (round->reported_count >= round->settings.cohort ||
+  if (round->reported_count >= answers_wanted(round) ||
       (open == 0 && round->reported_count >= round->settings.minimum))
     close_exchange(round, driver, now_ms);
   else if (round->reported_count + open < round->settings.minimum)
@@ -208,7 +223,7 @@ static int exchange_check_in(struct fed__round *round, const struct fed__round_e
   FED_TRY(check_in_waits(round, event, driver));
   const uint8_t member = round->member[event->client];
   if (member == FED__MEMBER_INVITED || member == FED__MEMBER_WORKING)
-    give_task(round, driver, event->client);
+    give_task(round, driver, event->client, event->now_ms);
   return FED_OK;
 }
 
@@ -242,6 +257,8 @@ static int exchange_reported(struct fed__round *round, const struct fed__round_e
   }
   round->member[event->client] = FED__MEMBER_REPORTED;
   round->reported_count++;
+  if (round->kind == FED__ROUND_TRAIN)
+    fed__selection_note_trained(&round->selection, event->client, round->round, event->now_ms);
   emit(round, driver, FED__EFFECT_COUNT, event->client, NULL);
   settle_exchange(round, driver, event->now_ms);
   return FED_OK;
@@ -425,6 +442,7 @@ void fed__round_settings_from_job(const struct fed__job *job, uint32_t exchange_
       .stop_at_least = job->stop.at_least,
       .stop_at_most = job->stop.at_most,
       .seed = job->seed,
+      .selection = job->rounds.selection,
   };
 }
 
@@ -440,6 +458,7 @@ int fed__round_init(struct fed__round *round, const struct fed_context *context,
                                .gather_since_ms = now_ms,
                                .kind = ending ? FED__ROUND_EVALUATE : FED__ROUND_TRAIN,
                                .ending = ending};
+  fed__selection_init(&round->selection, context, &settings->selection);
   return fed__round_set_client_count(round, 0);
 }
 
@@ -448,6 +467,7 @@ void fed__round_clear(struct fed__round *round) {
   fed__free(round->context, round->waiting);
   fed__free(round->context, round->member);
   fed__free(round->context, round->cohort);
+  fed__selection_clear(&round->selection);
   *round = (struct fed__round){0};
 }
 
@@ -466,8 +486,13 @@ int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   uint32_t *moved = fed__resize(round->context, round->cohort, count, sizeof *moved);
   if (!moved) return FED_E_MEMORY;
   round->cohort = moved;
+  FED_TRY(fed__selection_set_client_count(&round->selection, count));
   round->client_count = count;
   return FED_OK;
+}
+
+struct fed__client_facts *fed__round_facts(struct fed__round *round, uint32_t client) {
+  return fed__selection_facts(&round->selection, client);
 }
 
 int fed__round_resume(struct fed__round *round, uint64_t number, uint32_t attempt,

@@ -16,6 +16,10 @@
  * each further exchange goes to those who answered the one before. After the last training round
  * a job may have one more round of kind EVALUATE, which makes no model.
  *
+ * Who is in the cohort is drawn by the job's rule (selection/selection.h). A rule whose cohorts
+ * have any size makes all of them answer; one with fewer than the minimum fails without having
+ * begun.
+ *
  * Clients are small numbers (0, 1, 2 …) that the driver assigns; memory is a few bytes a client.
  * Cost: O(1) an event, O(clients) when a round opens or closes.
  */
@@ -23,7 +27,7 @@
 #define FED_ROUND_H
 
 #include "fed/context.h"
-#include "job/job.h"
+#include "round/selection/selection.h"
 
 enum fed__round_phase {
   FED__PHASE_GATHERING, /* waiting for enough clients that have checked in */
@@ -52,6 +56,8 @@ struct fed__round_settings {
   enum fed__job_metric stop_metric;
   double stop_at_least, stop_at_most;
   uint64_t seed;
+  struct fed__selection_settings selection; /* its groups are the job's, which must outlive the
+                                               round */
 };
 
 /* Translate a job. exchange_count is what the aggregation needs (1 for the plain path). */
@@ -127,6 +133,7 @@ struct fed__round {
   uint8_t *waiting; /* by client: has an unanswered check-in */
   uint8_t *member;  /* by client: enum fed__member in the open round */
   uint32_t *cohort; /* the open round's clients */
+  struct fed__selection selection;
   uint32_t cohort_count, waiting_count, reported_count, lost_count;
   uint32_t failures_in_row;
   int64_t job_started_ms, gather_since_ms, deadline_ms, retry_at_ms;
@@ -144,6 +151,10 @@ void fed__round_clear(struct fed__round *round);
 
 /* Make room for clients 0 … count-1. */
 FED_MUST int fed__round_set_client_count(struct fed__round *round, uint32_t count);
+
+/* What is known about a client, for the driver to add to: examples, loss, group. NULL if the job's
+ * rule of selection looks at no facts. Valid until the number of clients changes. */
+struct fed__client_facts *fed__round_facts(struct fed__round *round, uint32_t client);
 
 /* After a restart: run the interrupted round again, as attempt `attempt`, with the same cohort.
  * Emits OPEN_ROUND. */

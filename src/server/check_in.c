@@ -208,6 +208,8 @@ static void offer_work(struct fed__server *server, uint32_t client) {
   for (size_t i = 0; i < server->run_count && member->parked; i++) {
     struct fed__run *run = server->runs[i];
     if (run->broken || !fed__run_is_eligible(run, client)) continue;
+    if (fed__run_note_client(run, client) != FED_OK)
+      fed__log_failure(server->context, FED_LOG_ERROR, "client.not_noted");
     const struct fed__round_event event = client_event(run, FED__EVENT_CHECK_IN, client);
     step_or_log(run, &event);
   }

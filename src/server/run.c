@@ -124,13 +124,14 @@ static void count_answer(struct fed__run *run, uint32_t client) {
   add_metrics(&run->evaluate, header->evaluate);
   run->server->updates_counted++;
   fed__server_event(run->server, run->record.id, "client.reported",
-                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i", "round",
+                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i, s:o*", "round",
                     (json_int_t)run->round.round, "exchange", (int)run->round.exchange, "client",
                     run->server->roster.clients[client]->name, "examples",
                     (json_int_t)header->example_count, "train", metrics_json(header->train),
                     "evaluate", metrics_json(header->evaluate), "train_s", header->train_s,
                     "peak_bytes", (json_int_t)header->peak_bytes, "norm", header->norm, "clamped",
-                    (json_int_t)header->clamped_count, "reported", (int)run->round.reported_count);
+                    (json_int_t)header->clamped_count, "reported", (int)run->round.reported_count,
+                    "duration_s", fed__run_note_report(run, client, header));
 }
 
 static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
@@ -312,6 +313,7 @@ int fed__run_resume(struct fed__run *run) {
   struct fed__round_record record;
   struct fed_buffer names;
   uint32_t *cohort = NULL, count = 0;
+  FED_TRY(fed__run_recall_facts(run));
   fed_buffer_init(&names, server->context, 64 << 20);
   int code = server->store->ops->round_find_open(server->store, run->record.id, &record, &names);
   if (code == FED_OK) {

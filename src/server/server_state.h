@@ -161,6 +161,13 @@ FED_MUST int fed__run_step(struct fed__run *run, const struct fed__round_event *
 struct fed__run *fed__run_find(struct fed__server *server, const char *job);
 struct fed__round_event fed__run_event(const struct fed__run *run, enum fed__round_event_type type);
 
+/* run_facts.c */
+FED_MUST int fed__run_note_client(struct fed__run *run, uint32_t client); /* it has checked in */
+/* Its report counts; returns the seconds that it took, for the event, or NULL: nobody asks. */
+json_t *fed__run_note_report(struct fed__run *run, uint32_t client,
+                             const Fed__UpdateHeader *header);
+FED_MUST int fed__run_recall_facts(struct fed__run *run); /* after a restart */
+
 /* run_model.c */
 void fed__run_close_round(struct fed__run *run);
 void fed__run_note_bytes(struct fed__run *run);

@@ -23,8 +23,20 @@ static int64_t real_us(const struct fed__simulation *simulation) {
   return simulation->context->clock->monotonic_us(simulation->context->clock);
 }
 
+/* Room for the visits of the cohort; some rules draw one of any size. */
+static int make_room(struct fed__simulation *simulation, size_t count) {
+  if (count <= simulation->visits_max) return FED_OK;
+  struct fed__visit *moved =
+      fed__resize(simulation->context, simulation->visits, count, sizeof *moved);
+  if (!moved) return FED_E_MEMORY;
+  simulation->visits = moved;
+  simulation->visits_max = count;
+  return FED_OK;
+}
+
 static void open_round(struct fed__simulation *simulation) {
   const struct fed__round *round = &simulation->round;
+  note_failure(simulation, make_room(simulation, round->cohort_count));
   simulation->visit_count = 0;
   simulation->round_started_us = real_us(simulation);
   simulation->open.round = round->round;
@@ -97,7 +109,8 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     give_task(simulation, effect->client);
     break;
   case FED__EFFECT_COUNT:
-    simulation->visits[simulation->visit_count++].client = effect->client;
+    if (simulation->visit_count < simulation->visits_max)
+      simulation->visits[simulation->visit_count++].client = effect->client;
     break;
   case FED__EFFECT_CLOSE_ROUND:
     simulation->closing = 1;
@@ -118,6 +131,17 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
 
 /* ---- closing a round ------------------------------------------------------------------------ */
 
+/* What the server learns from the clients' reports, and rules of selection may go by. */
+static void note_losses(struct fed__simulation *simulation) {
+  for (size_t i = 0; i < simulation->visit_count; i++) {
+    const struct fed__visit *visit = &simulation->visits[i];
+    const struct fed_metrics *found = &visit->training;
+    struct fed__client_facts *facts = fed__round_facts(&simulation->round, visit->client);
+    if (!facts || !found->example_count) continue;
+    facts->loss = found->loss_sum / (double)found->example_count;
+  }
+}
+
 static int visit_cohort(struct fed__simulation *simulation) {
   struct fed__simulated_round *open = &simulation->open;
   struct fed__visit_sums sums;
@@ -132,6 +156,7 @@ static int visit_cohort(struct fed__simulation *simulation) {
   simulation->plan.rule->begin(simulation->aggregate);
   FED_TRY(fed__pool_visit(simulation->pool, &visits, simulation->aggregate, &sums));
   simulation->visits_done += visits.count;
+  note_losses(simulation);
   open->trained = sums.trained;
   open->evaluated = sums.evaluated;
   open->diverged = (uint32_t)sums.diverged_count;
@@ -275,12 +300,23 @@ static int is_eligible(const struct fed__simulation *simulation, uint32_t client
   return train > 0 && train + held_out >= simulation->job->data.examples_min;
 }
 
+/* What a client says of itself when it checks in. */
+static void note_client(struct fed__simulation *simulation, uint32_t client) {
+  struct fed__client_facts *facts = fed__round_facts(&simulation->round, client);
+  char name[FED__CLIENT_NAME_BYTES];
+  if (!facts) return;
+  facts->example_count = fed__partition_train_count(&simulation->partition, client);
+  facts->group = fed__selection_group(&simulation->job->rounds.selection,
+                                      fed__partition_name(&simulation->partition, client, name));
+}
+
 static int gather_clients(struct fed__simulation *simulation) {
   struct fed__round_event event = event_of(simulation, FED__EVENT_CHECK_IN);
   fed__round_resume_closing(&simulation->round, 0);
   for (event.client = 0; event.client < simulation->partition.client_count; event.client++) {
     if (!is_eligible(simulation, event.client)) continue;
     simulation->eligible_count++;
+    note_client(simulation, event.client);
     FED_TRY(step(simulation, &event));
   }
   event = event_of(simulation, FED__EVENT_MODEL);
@@ -371,9 +407,6 @@ static int build(struct fed__simulation *simulation,
   FED_TRY(fed_params_copy(&simulation->current, setting->context, start));
   fed__round_settings_from_job(job, simulation->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&simulation->round, setting->context, &settings, 0, FED__END_NONE, 0));
-  simulation->visits =
-      fed__zalloc(setting->context, (size_t)settings.invited + 1, sizeof *simulation->visits);
-  if (!simulation->visits) return FED_E_MEMORY;
   const struct fed__pool_setting pool = {setting->context,  job,
                                          &simulation->plan, setting->model,
                                          setting->source,   setting->thread_count};

@@ -64,7 +64,7 @@ struct fed__simulation {
   int has_previous;
   uint32_t eligible_count;   /* clients with enough examples */
   struct fed__visit *visits; /* of the open round: those that count */
-  size_t visit_count;
+  size_t visit_count, visits_max;
   int64_t now_us;                   /* virtual */
   int64_t round_started_us;         /* real */
   struct fed__simulated_round open; /* the open round, as far as it is known */

@@ -122,7 +122,8 @@ static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t)
 
 /* ---- visits --------------------------------------------------------------------------------- */
 
-static int train(struct worker *worker, const struct fed__client_rows *rows, uint32_t client) {
+static int train(struct worker *worker, const struct fed__client_rows *rows,
+                 struct fed__visit *visit) {
   struct fed__pool *pool = worker->pool;
   const struct fed__pool_setting *setting = &pool->setting;
   const struct fed__visits *visits = pool->visits;
@@ -140,7 +141,7 @@ static int train(struct worker *worker, const struct fed__client_rows *rows, uin
       .row_count = rows->train_count,
       .row_weights = row_weights,
       .round = visits->round,
-      .client = fed__partition_name(pool->partition, client, name),
+      .client = fed__partition_name(pool->partition, visit->client, name),
       .received = visits->params,
       .trained = &worker->trained,
       .grid = worker->grid,
@@ -148,6 +149,7 @@ static int train(struct worker *worker, const struct fed__client_rows *rows, uin
   const int code = fed__local_round_train(&local, &result);
   fed__free(setting->context, row_weights);
   FED_TRY(code);
+  visit->training = result.metrics;
   fed__metric_sums_add(&worker->sums.trained, &result.metrics);
   worker->sums.clamped_count += result.clamped_count;
   return setting->plan->rule->add(worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
@@ -162,11 +164,11 @@ static int visit_client(struct worker *worker, size_t item) {
       fed__partition_rows(pool->partition, visit->client, worker->scratch);
   int code = fed_trainer_reset(worker->trainer, visits->params);
   visit->diverged = 0;
-  visit->evaluation = (struct fed_metrics){0};
+  visit->evaluation = visit->training = (struct fed_metrics){0};
   if (code == FED_OK && visits->evaluate && rows.held_out_count)
     code = fed_evaluate(worker->trainer, worker->examples, rows.held_out, rows.held_out_count,
                         &visit->evaluation);
-  if (code == FED_OK && visits->train) code = train(worker, &rows, visit->client);
+  if (code == FED_OK && visits->train) code = train(worker, &rows, visit);
   visit->diverged = code == FED_E_NOT_FINITE;
   worker->sums.diverged_count += visit->diverged;
   if (!visit->diverged && code == FED_OK)

@@ -48,7 +48,7 @@ FED_MUST int fed__pool_set_partition(struct fed__pool *pool,
 struct fed__visit {
   uint32_t client;
   int diverged; /* its training left the finite numbers: it is in no sum */
-  struct fed_metrics evaluation;
+  struct fed_metrics evaluation, training;
 };
 
 /* Clients to visit: each begins with `params`; evaluates them on its held-out rows, trains, or both
