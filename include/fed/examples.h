@@ -42,6 +42,9 @@ struct fed_examples {
   void (*begin_pass)(struct fed_examples *self, uint64_t seed);
   void (*end_pass)(struct fed_examples *self);
   void (*free)(struct fed_examples *self);
+  /* The same examples for another thread, which may gather at the same time as this one: what lies
+   * in memory is shared and must outlive them. NULL: this source cannot; open it once more. */
+  FED_MUST int (*share)(struct fed_examples *self, struct fed_examples **other);
   size_t count;
   struct fed_example_spec spec;
 };

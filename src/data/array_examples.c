@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "base/raise.h"
+#include "data/shared_examples.h"
 #include "fed/examples.h"
 
 #include <stdio.h>
@@ -40,6 +41,10 @@ static int gather(struct fed_examples *examples, const uint32_t *rows, size_t co
     copy_row(&self->target, rows[i], &batch->target, i);
   }
   return FED_OK;
+}
+
+static int share(struct fed_examples *examples, struct fed_examples **other) {
+  return fed__shared_examples_new(((struct array_examples *)examples)->context, examples, other);
 }
 
 static void free_examples(struct fed_examples *examples) {
@@ -111,8 +116,10 @@ int fed_examples_of_arrays(const struct fed_context *context, const struct fed_t
   struct array_examples *self = fed__zalloc(context, 1, sizeof *self);
   if (!self) return FED_E_MEMORY;
   self->context = context;
-  self->examples = (struct fed_examples){
-      .gather = gather, .free = free_examples, .spec = {.input_count = input_count}};
+  self->examples = (struct fed_examples){.gather = gather,
+                                         .free = free_examples,
+                                         .share = share,
+                                         .spec = {.input_count = input_count}};
   const int code = use_arrays(self, inputs, target);
   if (code != FED_OK) {
     fed__free(context, self);

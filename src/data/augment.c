@@ -222,6 +222,25 @@ static int set_up(struct augmented *self, const struct fed__dataset_schema *sche
   return make_room(self);
 }
 
+static int share(struct fed_examples *examples, struct fed_examples **other) {
+  const struct augmented *self = (struct augmented *)examples;
+  struct augmented *made = fed__zalloc(self->context, 1, sizeof *made);
+  if (!made) return FED_E_MEMORY;
+  made->examples = self->examples;
+  made->context = self->context;
+  made->augment = self->augment;
+  made->classes = self->classes;
+  made->plane = self->plane;
+  made->elements = self->elements;
+  int code = make_room(made);
+  if (code == FED_OK) code = self->inner->share(self->inner, &made->inner);
+  if (code == FED_OK)
+    *other = &made->examples;
+  else
+    free_shell(made);
+  return code;
+}
+
 int fed__augment_new(const struct fed_context *context, const struct fed__dataset_schema *schema,
                      struct fed_examples *inner, struct fed_examples **examples) {
   struct augmented *self = fed__zalloc(context, 1, sizeof *self);
@@ -230,6 +249,7 @@ int fed__augment_new(const struct fed_context *context, const struct fed__datase
                                          .begin_pass = begin_pass,
                                          .end_pass = end_pass,
                                          .free = free_augmented,
+                                         .share = inner->share ? share : NULL,
                                          .count = inner->count,
                                          .spec = inner->spec};
   self->context = context;

@@ -8,7 +8,7 @@
 
 #include <fcntl.h>
 
-#define PIECE_BYTES ((size_t)64 << 10) /* read from a file at once */
+#define PIECE_BYTES ((size_t)16 << 10) /* read from a file at once */
 
 static void swap_elements(uint8_t *bytes, size_t count, size_t size) {
   for (size_t i = 0; i < count; i++, bytes += size)
@@ -23,7 +23,11 @@ static void swap_elements(uint8_t *bytes, size_t count, size_t size) {
 struct fed__array_file {
   struct fed__source source; /* plain; from its `at` to its `end` are the elements */
   int is_swapped;
-  _Alignas(8) uint8_t piece[PIECE_BYTES]; /* what was read last; elements are looked at there */
+};
+
+/* Elements of a file are looked at here: on the stack, so that threads do not meet. */
+struct piece {
+  _Alignas(8) uint8_t bytes[PIECE_BYTES];
 };
 
 static int check_bytes(const struct fed__array *array, const struct fed__source *source,
@@ -58,7 +62,18 @@ static int load_elements(struct fed__array *array, struct fed__source *source, s
   return FED_OK;
 }
 
-/* The array takes the source's file over. A part with a CRC-32 is read once to check it. */
+/* A part with a CRC-32 is read once to check it. */
+static int check_part(struct fed__source *source, uint64_t size) {
+  uint8_t bytes[PIECE_BYTES];
+  for (uint64_t left = size; left && source->crc_expected;) {
+    const size_t piece = left < sizeof bytes ? (size_t)left : sizeof bytes;
+    FED_TRY(fed__source_exact(source, bytes, piece, "elements"));
+    left -= piece;
+  }
+  return FED_OK;
+}
+
+/* The array takes the source's file over. */
 static int keep_file(struct fed__array *array, struct fed__source *source, size_t elements,
                      int is_swapped) {
   const uint64_t from = source->at, size = elements * fed_dtype_size(array->dtype);
@@ -67,11 +82,7 @@ static int keep_file(struct fed__array *array, struct fed__source *source, size_
   array->file = file;
   file->source.fd = -1;
   file->is_swapped = is_swapped;
-  for (uint64_t left = size; left && source->crc_expected;) {
-    const size_t piece = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-    FED_TRY(fed__source_exact(source, file->piece, piece, "elements"));
-    left -= piece;
-  }
+  FED_TRY(check_part(source, size));
   source->at = from + size;
   FED_TRY(fed__source_end(source));
   file->source = *source;
@@ -176,40 +187,52 @@ static void convert_integers(enum fed_dtype dtype, const void *elements, size_t 
   }
 }
 
-/* Some elements from `first` on: all `*count` that lie in memory, or as many as fit the piece. */
-static int view(const struct fed__array *array, size_t first, size_t *count,
-                const void **elements) {
+/* Some elements from `first` on, read into the piece: as many of `*count` as fit. */
+static int read_piece(const struct fed__array *array, size_t first, size_t *count,
+                      struct piece *piece) {
   const size_t size = fed_dtype_size(array->dtype);
-  struct fed__array_file *file = array->file;
-  if (!file) {
-    *elements = (const uint8_t *)array->data + first * size;
-    return FED_OK;
-  }
+  struct fed__source *source = &array->file->source;
   if (*count > PIECE_BYTES / size) *count = PIECE_BYTES / size;
-  *elements = file->piece;
-  FED_TRY(
-      fed__source_peek(&file->source, file->source.at + first * size, file->piece, *count * size));
-  if (file->is_swapped) swap_elements(file->piece, *count, size);
+  FED_TRY(fed__source_peek(source, source->at + first * size, piece->bytes, *count * size));
+  if (array->file->is_swapped) swap_elements(piece->bytes, *count, size);
+  return FED_OK;
+}
+
+static const void *element(const struct fed__array *array, size_t index) {
+  return (const uint8_t *)array->data + index * fed_dtype_size(array->dtype);
+}
+
+static int read_floats(const struct fed__array *array, size_t first, size_t count,
+                       struct scaling scaling, float *out) {
+  struct piece piece;
+  for (size_t done = 0, part; done < count; done += part) {
+    part = count - done;
+    FED_TRY(read_piece(array, first + done, &part, &piece));
+    convert_floats(array->dtype, piece.bytes, part, scaling, out + done);
+  }
+  return FED_OK;
+}
+
+static int read_integers(const struct fed__array *array, size_t first, size_t count, int64_t *out) {
+  struct piece piece;
+  for (size_t done = 0, part; done < count; done += part) {
+    part = count - done;
+    FED_TRY(read_piece(array, first + done, &part, &piece));
+    convert_integers(array->dtype, piece.bytes, part, out + done);
+  }
   return FED_OK;
 }
 
 int fed__array_floats(const struct fed__array *array, size_t first, size_t count, float scale,
                       float offset, float *out) {
-  const void *elements;
-  for (size_t done = 0, part; done < count; done += part) {
-    part = count - done;
-    FED_TRY(view(array, first + done, &part, &elements));
-    convert_floats(array->dtype, elements, part, (struct scaling){scale, offset}, out + done);
-  }
+  const struct scaling scaling = {scale, offset};
+  if (array->file) return read_floats(array, first, count, scaling, out);
+  convert_floats(array->dtype, element(array, first), count, scaling, out);
   return FED_OK;
 }
 
 int fed__array_integers(const struct fed__array *array, size_t first, size_t count, int64_t *out) {
-  const void *elements;
-  for (size_t done = 0, part; done < count; done += part) {
-    part = count - done;
-    FED_TRY(view(array, first + done, &part, &elements));
-    convert_integers(array->dtype, elements, part, out + done);
-  }
+  if (array->file) return read_integers(array, first, count, out);
+  convert_integers(array->dtype, element(array, first), count, out);
   return FED_OK;
 }

@@ -2,8 +2,10 @@
  *
  * data_array.h: an array as a file holds it: in the file's element type (a byte a pixel stays a
  * byte), row after row. All formats of arrays are read into such arrays. A small one lies in
- * memory; of a large one in a plain file elements are read when they are wanted, with 64 KiB of
- * memory: the system's page cache keeps what is used often, and gives it back when memory is short.
+ * memory; of a large one in a plain file elements are read when they are wanted: the system's page
+ * cache keeps what is used often, and gives it back when memory is short.
+ *
+ * Threads: many may read an array's elements at once.
  */
 #ifndef FED_DATA_DATA_ARRAY_H
 #define FED_DATA_DATA_ARRAY_H

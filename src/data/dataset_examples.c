@@ -6,6 +6,7 @@
 #include "data/dataset_examples.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "data/shared_examples.h"
 
 #include <math.h>
 
@@ -203,6 +204,10 @@ static int gather(struct fed_examples *examples, const uint32_t *rows, size_t co
   return FED_OK;
 }
 
+static int share(struct fed_examples *examples, struct fed_examples **other) {
+  return fed__shared_examples_new(((struct dataset_examples *)examples)->context, examples, other);
+}
+
 static void free_names(struct dataset_examples *self) {
   for (size_t i = 0; i < FED_INPUTS_MAX; i++)
     fed__free(self->context, self->examples.spec.inputs[i].name);
@@ -228,6 +233,7 @@ int fed__dataset_examples_new(const struct fed_context *context,
   if (!self) return FED_E_MEMORY;
   self->examples.gather = gather;
   self->examples.free = free_examples;
+  self->examples.share = share;
   self->context = context;
   self->arrays = *arrays;
   int code = use_arrays(self, schema);

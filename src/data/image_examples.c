@@ -10,6 +10,7 @@
 #include "data/dataset_examples.h"
 #include "data/image.h"
 #include "data/image_list.h"
+#include "data/shared_examples.h"
 
 #include <math.h>
 
@@ -104,6 +105,10 @@ static int gather(struct fed_examples *examples, const uint32_t *rows, size_t co
   return FED_OK;
 }
 
+static int share(struct fed_examples *examples, struct fed_examples **other) {
+  return fed__shared_examples_new(((struct image_examples *)examples)->context, examples, other);
+}
+
 /* ---- all images ----------------------------------------------------------------------------- */
 
 static void free_images(struct fed_examples *examples) {
@@ -196,7 +201,10 @@ static int load_all(struct image_examples *self, uint64_t memory_max) {
     FED_TRY(load(self, i));
     if (self->pixels) memcpy(self->pixels + i * self->bytes, self->size.pixels, self->bytes);
   }
-  if (self->pixels) fed_buffer_clear(&self->file);
+  if (self->pixels) {
+    self->examples.share = share;
+    fed_buffer_clear(&self->file);
+  }
   return FED_OK;
 }
 

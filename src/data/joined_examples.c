@@ -74,6 +74,26 @@ static void free_joined(struct fed_examples *self) {
   fed__free(joined->context, joined);
 }
 
+static int share_parts(const struct joined *joined, struct fed_examples **parts,
+                       struct fed_examples **other) {
+  for (size_t i = 0; i < joined->part_count; i++) {
+    const int code = joined->parts[i]->share(joined->parts[i], &parts[i]);
+    if (code == FED_OK) continue;
+    while (i > 0) fed_examples_free(parts[--i]);
+    return code;
+  }
+  return fed__joined_examples_new(joined->context, parts, joined->part_count, other);
+}
+
+static int share(struct fed_examples *self, struct fed_examples **other) {
+  const struct joined *joined = (struct joined *)self;
+  struct fed_examples **parts = fed__zalloc(joined->context, joined->part_count, sizeof *parts);
+  if (!parts) return FED_E_MEMORY;
+  const int code = share_parts(joined, parts, other);
+  fed__free(joined->context, parts);
+  return code;
+}
+
 static int is_alike(const struct fed_tensor *a, const struct fed_tensor *b) {
   return a->dtype == b->dtype && fed_shape_equal(&a->shape, &b->shape);
 }
@@ -94,12 +114,14 @@ static int join(struct joined *joined, struct fed_examples *const *parts) {
   joined->starts = fed__zalloc(joined->context, joined->part_count + 1, sizeof(size_t));
   if (!joined->parts || !joined->starts) return FED_E_MEMORY;
   all->spec = parts[0]->spec;
+  all->share = share;
   for (size_t i = 0; i < joined->part_count; i++) {
     FED_TRY(check_alike(&all->spec, &parts[i]->spec, i));
     all->count += parts[i]->count;
     joined->starts[i + 1] = all->count;
     if (parts[i]->begin_pass) all->begin_pass = begin_pass;
     if (parts[i]->end_pass) all->end_pass = end_pass;
+    if (!parts[i]->share) all->share = NULL;
   }
   if (all->count > UINT32_MAX)
     return FED_RAISE(FED_E_TOO_LARGE, "%zu examples are more than can be numbered", all->count);

@@ -10,6 +10,7 @@
 #include "base/raise.h"
 #include "data/dataset_examples.h"
 #include "data/records.h"
+#include "data/shared_examples.h"
 
 #define PLACES_MAX ((size_t)1 << 21)
 #define SAMPLE 4096                /* examples */
@@ -194,6 +195,11 @@ static int gather(struct fed_examples *examples, const uint32_t *rows, size_t co
   return FED_OK;
 }
 
+static int share(struct fed_examples *examples, struct fed_examples **other) {
+  const struct record_examples *self = (struct record_examples *)examples;
+  return fed__shared_examples_new(self->records->context, examples, other);
+}
+
 static void free_shell(struct record_examples *self) {
   for (size_t k = 0; k < PARTS; k++) fed_buffer_clear(&self->columns[k]);
   fed_buffer_clear(&self->index);
@@ -212,6 +218,7 @@ static void settle(struct record_examples *self) {
   self->record_first += self->record_examples;
   self->record_examples = 0;
   if (self->is_in_memory) {
+    self->examples.share = share;
     fed_buffer_clear(&self->index);
   } else {
     fed__text_expect_jumps(&self->records->text);

@@ -7,6 +7,7 @@
 #include "job/simulate_section.h"
 #include "programs/fed_commands.h"
 #include "programs/job_files.h"
+#include "programs/simulate_checkpoint.h"
 #include "programs/simulate_data.h"
 #include "programs/simulate_output.h"
 
@@ -21,6 +22,7 @@ struct session {
   struct fed_model *model;
   struct fed__simulate_data data;
   struct fed__simulate_output output;
+  struct fed__simulate_checkpoint checkpoint;
   struct fed__simulation simulation;
 };
 
@@ -29,6 +31,12 @@ static volatile sig_atomic_t asked_to_stop;
 static void ask_to_stop(int number) {
   (void)number;
   asked_to_stop = 1;
+}
+
+static int save(struct fed__simulation_observer *self, struct fed__simulation *simulation,
+                int is_stopping) {
+  struct session *session = (struct session *)((char *)self - offsetof(struct session, output));
+  return fed__simulate_checkpoint_write(&session->checkpoint, simulation, is_stopping);
 }
 
 static int stopping(struct fed__simulation_observer *self) {
@@ -103,8 +111,16 @@ static int prepare(struct session *session) {
   session->output.job = &session->files.job;
   session->output.folder = fed__option_text(session->invocation, "out");
   session->output.observer.stopping = stopping;
+  session->output.observer.at_rest = save;
+  session->checkpoint =
+      (struct fed__simulate_checkpoint){.invocation = session->invocation,
+                                        .files = &session->files,
+                                        .folder = session->output.folder,
+                                        .carry_output = fed__simulate_output_carry,
+                                        .output = &session->output};
   FED_TRY(load(session));
-  FED_TRY(fed__simulate_output_begin(&session->output));
+  FED_TRY(fed__simulate_checkpoint_begin(&session->checkpoint));
+  FED_TRY(fed__simulate_output_begin(&session->output, session->checkpoint.is_resuming));
   const struct fed__simulation_setting setting = {.context = session->invocation->context,
                                                   .job = &session->files.job,
                                                   .model = session->model,
@@ -113,7 +129,8 @@ static int prepare(struct session *session) {
                                                   .thread_count = session->output.thread_count};
   FED_TRY(fed__simulation_init(&session->simulation, &setting));
   FED_TRY(fed__simulate_data_divide(&session->data, &session->simulation));
-  return save_partition(session);
+  FED_TRY(save_partition(session));
+  return fed__simulate_checkpoint_read(&session->checkpoint, &session->simulation);
 }
 
 static void clear(struct session *session) {
@@ -132,7 +149,10 @@ static int run_session(struct session *session) {
   FED_TRY(fed__simulate_output_finish(&session->output, &session->simulation));
   const unsigned long long version = session->simulation.version;
   if (session->simulation.end == FED__END_STOPPED)
-    return FED_RAISE(FED_E_BUSY, "stopped after round %llu; the results are those so far", version);
+    return FED_RAISE(FED_E_BUSY,
+                     "stopped after round %llu; the results are those so far, --resume goes on",
+                     version);
+  FED_TRY(fed__simulate_checkpoint_end(&session->checkpoint));
   if (session->simulation.end == FED__END_FAILURES)
     return FED_RAISE(FED_E_INPUT,
                      "too many failed rounds in a row after round %llu; metrics.jsonl says why",
@@ -158,7 +178,11 @@ static const struct fed__option simulate_options[] = {
     {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
     {"threads", "COUNT", "that train; the result is the same; else one a processor", NULL},
     {"seed", "NUMBER", "of every random choice; else the job's", NULL},
-    {"out", "DIR", "where results go; those of a run before are replaced", "simulation"},
+    {"out", "DIR", "where results go; those of a finished run are replaced", "simulation"},
+    {"checkpoint-every", "SECONDS", "save the state after a round, at most so often; 0: each time",
+     "60"},
+    {"resume", NULL, "go on with the interrupted run in DIR; if there is none, begin", NULL},
+    {"restart", NULL, "begin anew, though there is an interrupted run in DIR", NULL},
     {0}};
 static const char *const simulate_examples[] = {
     "fed simulate job.yaml --data data --clients 100 --partition dirichlet:0.5",

@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define PROGRESS_US 100000 /* between two looks at it */
 #define ROWS_MAX 50        /* of the table */
 
 static double seconds(const struct fed__simulate_output *output) {
   struct fed_clock *clock = output->invocation->context->clock;
-  return (double)(clock->monotonic_us(clock) - output->started_us) * 1e-6;
+  return output->seconds_before + (double)(clock->monotonic_us(clock) - output->started_us) * 1e-6;
 }
 
 static int tells(const struct fed__simulate_output *output) {
@@ -244,16 +245,51 @@ static void print_summary(const struct fed__simulate_output *output,
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int fed__simulate_output_begin(struct fed__simulate_output *output) {
+int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on) {
   char path[FED__PATH_MAX];
   struct fed_clock *clock = output->invocation->context->clock;
   output->observer.round_over = round_over;
   output->started_us = clock->monotonic_us(clock);
   FED_TRY(fed__folder_make(output->folder));
   FED_TRY(fed__path_join(path, sizeof path, output->folder, "metrics.jsonl"));
-  output->metrics = fopen(path, "w");
+  output->metrics = fopen(path, goes_on ? "r+" : "w");
   if (output->metrics) return FED_OK;
   return FED_RAISE(FED_E_IO, "cannot write '%s': %s", path, strerror(errno));
+}
+
+/* What is in metrics.jsonl before a checkpoint is there for good; what came after it goes. */
+static int carry_metrics(struct fed__simulate_output *output, struct fed__checkpoint *checkpoint) {
+  int64_t end = ftello(output->metrics);
+  if (!checkpoint->is_reading &&
+      (fflush(output->metrics) != 0 || fdatasync(fileno(output->metrics)) != 0))
+    return FED_RAISE(FED_E_IO, "cannot write '%s/metrics.jsonl': %s", output->folder,
+                     strerror(errno));
+  FED_TRY(fed__checkpoint_array(checkpoint, "output.metrics_bytes", FED_I64, &end, 1));
+  if (!checkpoint->is_reading) return FED_OK;
+  if (fseeko(output->metrics, 0, SEEK_END) == 0 && ftello(output->metrics) >= end &&
+      ftruncate(fileno(output->metrics), end) == 0 && fseeko(output->metrics, end, SEEK_SET) == 0)
+    return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "'%s/metrics.jsonl' is not that of the interrupted run",
+                   output->folder);
+}
+
+int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
+  struct fed__simulate_output *output = self;
+  struct {
+    double seconds;
+    uint64_t down_bytes, up_bytes, failed_rounds;
+    struct fed__simulated_round last;
+  } state = {seconds(output), output->down_bytes, output->up_bytes, output->failed_rounds,
+             output->last};
+  FED_TRY(carry_metrics(output, checkpoint));
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "output", &state, sizeof state));
+  if (!checkpoint->is_reading) return FED_OK;
+  output->seconds_before += state.seconds;
+  output->down_bytes = state.down_bytes;
+  output->up_bytes = state.up_bytes;
+  output->failed_rounds = state.failed_rounds;
+  output->last = state.last;
+  return FED_OK;
 }
 
 int fed__simulate_output_finish(struct fed__simulate_output *output,

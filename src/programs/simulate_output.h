@@ -8,7 +8,7 @@
 #define FED_SIMULATE_OUTPUT_H
 
 #include "programs/command.h"
-#include "simulate/simulation.h"
+#include "simulate/simulation_state.h"
 
 #include <stdio.h>
 
@@ -18,6 +18,7 @@ struct fed__simulate_output {
   const struct fed__job *job;
   const char *folder;
   FILE *metrics;
+  double seconds_before; /* of the run up to its checkpoint */
   int64_t started_us, shown_us;
   int header_printed;
   uint32_t thread_count;
@@ -26,8 +27,11 @@ struct fed__simulate_output {
   struct fed__simulated_round last; /* that made a model; its figures the newest there are */
 };
 
-/* Make the folder and begin its metrics.jsonl anew. */
-FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output);
+/* Make the folder and begin its metrics.jsonl anew, or open it to go on. */
+FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on);
+
+/* What goes on after an interruption, into a checkpoint or out of it. */
+FED_MUST int fed__simulate_output_carry(void *output, struct fed__checkpoint *checkpoint);
 
 /* The models, summary.json, and the summary on standard output. */
 FED_MUST int fed__simulate_output_finish(struct fed__simulate_output *output,

@@ -21,14 +21,24 @@ static int is_before(const struct fed__queued_event *a, const struct fed__queued
   return a->time_us != b->time_us ? a->time_us < b->time_us : a->number < b->number;
 }
 
-static int make_room(struct fed__event_queue *queue) {
-  if (queue->count < queue->capacity) return FED_OK;
-  const size_t capacity = queue->capacity ? 2 * queue->capacity : CAPACITY_MIN;
+static int reserve(struct fed__event_queue *queue, size_t capacity) {
+  if (capacity <= queue->capacity) return FED_OK;
   struct fed__queued_event *moved =
       fed__resize(queue->context, queue->items, capacity, sizeof *moved);
   if (!moved) return FED_E_MEMORY;
   queue->items = moved;
   queue->capacity = capacity;
+  return FED_OK;
+}
+
+static int make_room(struct fed__event_queue *queue) {
+  if (queue->count < queue->capacity) return FED_OK;
+  return reserve(queue, queue->capacity ? 2 * queue->capacity : CAPACITY_MIN);
+}
+
+int fed__event_queue_resize(struct fed__event_queue *queue, size_t count) {
+  FED_TRY(reserve(queue, count));
+  queue->count = count;
   return FED_OK;
 }
 

@@ -28,6 +28,9 @@ struct fed__event_queue {
 void fed__event_queue_init(struct fed__event_queue *queue, const struct fed_context *context);
 void fed__event_queue_clear(struct fed__event_queue *queue);
 
+/* Make it hold so many items, to be filled in as they were in another queue. FED_E_MEMORY. */
+FED_MUST int fed__event_queue_resize(struct fed__event_queue *queue, size_t count);
+
 /* FED_E_MEMORY; then the queue is as it was. */
 FED_MUST int fed__event_queue_put(struct fed__event_queue *queue,
                                   const struct fed__queued_event *event);

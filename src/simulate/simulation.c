@@ -95,6 +95,7 @@ static void tell_round(struct fed__simulation *simulation) {
   if (simulation->observer && simulation->observer->round_over)
     simulation->observer->round_over(simulation->observer, simulation, open);
   simulation->open = (struct fed__simulated_round){0};
+  simulation->round_told = 1;
 }
 
 static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
@@ -190,9 +191,8 @@ static int make_model(struct fed__simulation *simulation) {
 
 static int wants_test(const struct fed__simulation *simulation) {
   const struct fed__job *job = simulation->job;
-  return fed__pool_has_test_set(simulation->pool) &&
-         (simulation->version % job->evaluate.every == 0 ||
-          simulation->version == job->rounds.count);
+  return fed__pool_test_set(simulation->pool) && (simulation->version % job->evaluate.every == 0 ||
+                                                  simulation->version == job->rounds.count);
 }
 
 /* As the server measures: on the test set if there is one, else by what the cohort found. */
@@ -203,7 +203,7 @@ static int measure(struct fed__simulation *simulation, struct fed__round_event *
     const int code = fed__pool_test(simulation->pool, &simulation->current, &open->tested);
     if (code != FED_OK && code != FED_E_NOT_FINITE) return code;
   }
-  if (fed__pool_has_test_set(simulation->pool)) found = &open->tested;
+  if (fed__pool_test_set(simulation->pool)) found = &open->tested;
   if (found->example_count) {
     event->measured = 1;
     event->accuracy = fed__metric_sums_accuracy(found);
@@ -282,6 +282,7 @@ static int next_event(struct fed__simulation *simulation) {
   const int64_t timer_us = timer_ms == NEVER ? NEVER : timer_ms * 1000;
   struct fed__simulation_observer *observer = simulation->observer;
   if (observer && observer->stopping && observer->stopping(observer)) {
+    if (observer->at_rest) FED_TRY(observer->at_rest(observer, simulation, 1));
     const struct fed__round_event stop = event_of(simulation, FED__EVENT_STOP);
     return step(simulation, &stop);
   }
@@ -323,12 +324,21 @@ static int gather_clients(struct fed__simulation *simulation) {
   return step(simulation, &event);
 }
 
+static int rest(struct fed__simulation *simulation) {
+  struct fed__simulation_observer *observer = simulation->observer;
+  if (!simulation->round_told || simulation->round.phase == FED__PHASE_FINISHED) return FED_OK;
+  simulation->round_told = 0;
+  return observer && observer->at_rest ? observer->at_rest(observer, simulation, 0) : FED_OK;
+}
+
 int fed__simulation_run(struct fed__simulation *simulation) {
   FED_REQUIRE(simulation->partition.client_count);
-  FED_TRY(gather_clients(simulation));
+  simulation->round_started_us = real_us(simulation);
+  if (!simulation->is_resumed) FED_TRY(gather_clients(simulation));
   while (simulation->round.phase != FED__PHASE_FINISHED) {
     FED_TRY(next_event(simulation));
     FED_TRY(settle(simulation));
+    FED_TRY(rest(simulation));
   }
   return FED_OK;
 }

@@ -35,12 +35,16 @@ struct fed__simulated_round {
 
 struct fed__simulation;
 
-/* Told what happens; either may be NULL. */
+/* Told what happens; each may be NULL. */
 struct fed__simulation_observer {
   void (*round_over)(struct fed__simulation_observer *self,
                      const struct fed__simulation *simulation,
                      const struct fed__simulated_round *round);
   int (*stopping)(struct fed__simulation_observer *self); /* asked between events */
+  /* After rounds, when nothing is under way: the moment to save the state (simulation_state.h), for
+   * the last time when `stopping`. A failure ends the run. */
+  int (*at_rest)(struct fed__simulation_observer *self, struct fed__simulation *simulation,
+                 int stopping);
 };
 
 /* The final model on the held-out rows of each client; count 0: not measured. */
@@ -69,6 +73,8 @@ struct fed__simulation {
   int64_t round_started_us;         /* real */
   struct fed__simulated_round open; /* the open round, as far as it is known */
   int closing;                      /* the table asked for the model */
+  int round_told;                   /* since the last at_rest */
+  int is_resumed;                   /* the state is a checkpoint's */
   int code;                         /* of a failure in an effect */
   uint64_t version;                 /* rounds that made a model */
   uint64_t visits_done;
@@ -98,8 +104,9 @@ FED_MUST int fed__simulation_divide(struct fed__simulation *simulation);
 FED_MUST int fed__simulation_use(struct fed__simulation *simulation,
                                  struct fed__partition *partition);
 
-/* To the end. FED_E_INPUT when no round can ever begin; a job that ends by failed rounds is no
- * failure of this function: see `end`. */
+/* To the end, from the beginning or from where a checkpoint was (simulation_state.h). FED_E_INPUT
+ * when no round can ever begin; a job that ends by failed rounds is no failure of this function:
+ * see `end`. */
 FED_MUST int fed__simulation_run(struct fed__simulation *simulation);
 
 #define FED__CLIENTS_MEASURED_MAX 10000

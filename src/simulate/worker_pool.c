@@ -226,7 +226,7 @@ static int test_rows(struct worker *worker, size_t item) {
 int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
                    struct fed__metric_sums *sums) {
   *sums = (struct fed__metric_sums){0};
-  FED_REQUIRE(fed__pool_has_test_set(pool));
+  FED_REQUIRE(fed__pool_test_set(pool));
   for (uint32_t i = 0; i < pool->setting.thread_count; i++)
     pool->workers[i].tested = (struct fed__metric_sums){0};
   pool->tested_params = params;
@@ -239,12 +239,21 @@ int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+/* The first worker's examples for another one, as far as they can be shared. */
+static int share_examples(const struct worker *first, struct worker *worker) {
+  struct fed__simulation_source *source = worker->pool->setting.source;
+  if (!first->examples->share || (first->test && !first->test->share))
+    return source->open(source, &worker->examples, &worker->test);
+  FED_TRY(first->examples->share(first->examples, &worker->examples));
+  return first->test ? first->test->share(first->test, &worker->test) : FED_OK;
+}
+
 static int set_up(struct worker *worker, size_t item) {
   const struct fed__pool *pool = worker->pool;
   const struct fed__pool_setting *setting = &pool->setting;
   const struct fed_params *like = fed_model_params(setting->model);
   worker = &worker->pool->workers[item]; /* whoever does it */
-  FED_TRY(setting->source->open(setting->source, &worker->examples, &worker->test));
+  if (item) FED_TRY(share_examples(&pool->workers[0], worker));
   FED_TRY(fed_trainer_new(setting->context, setting->model, &setting->job->train.options,
                           &worker->trainer));
   FED_TRY(fed_params_copy(&worker->trained, setting->context, like));
@@ -287,7 +296,9 @@ int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **po
   pthread_cond_init(&made->begins, NULL);
   pthread_cond_init(&made->ends, NULL);
   made->workers = fed__zalloc(setting->context, setting->thread_count, sizeof *made->workers);
-  int code = made->workers ? FED_OK : FED_E_MEMORY;
+  int code = made->workers ? setting->source->open(setting->source, &made->workers[0].examples,
+                                                   &made->workers[0].test)
+                           : FED_E_MEMORY;
   for (uint32_t i = 0; i < setting->thread_count && made->workers; i++)
     made->workers[i].pool = made;
   if (code == FED_OK) code = start_threads(made);
@@ -305,9 +316,9 @@ void fed__pool_free(struct fed__pool *pool) {
   pool->quitting = 1;
   pthread_cond_broadcast(&pool->begins);
   pthread_mutex_unlock(&pool->lock);
-  for (uint32_t i = 0; pool->workers && i < pool->setting.thread_count; i++) {
+  for (uint32_t i = pool->workers ? pool->setting.thread_count : 0; i-- > 0;) {
     if (pool->workers[i].started) pthread_join(pool->workers[i].thread, NULL);
-    clear_worker(&pool->workers[i]);
+    clear_worker(&pool->workers[i]); /* the first, whose data the others share, last */
   }
   pthread_cond_destroy(&pool->begins);
   pthread_cond_destroy(&pool->ends);
@@ -320,7 +331,9 @@ struct fed_examples *fed__pool_examples(const struct fed__pool *pool) {
   return pool->workers[0].examples;
 }
 
-int fed__pool_has_test_set(const struct fed__pool *pool) { return pool->workers[0].test != NULL; }
+struct fed_examples *fed__pool_test_set(const struct fed__pool *pool) {
+  return pool->workers[0].test;
+}
 
 int fed__pool_set_partition(struct fed__pool *pool, const struct fed__partition *partition) {
   pool->partition = partition;

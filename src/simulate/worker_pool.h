@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * worker_pool.h: threads that do the clients' work, each with one trainer, one aggregate and one
- * opening of the data for all the clients that it visits. Results are whole numbers that are added
- * up, or written to a place of their own, so nothing depends on which thread did what: any number
- * of threads gives the same bits.
+ * worker_pool.h: threads that do the clients' work, each with one trainer and one aggregate for all
+ * the clients that it visits. They share the data where its reader allows it. Results are whole
+ * numbers that are added up, or written to a place of their own, so nothing depends on which thread
+ * did what: any number of threads gives the same bits.
  *
  * A visit allocates nothing but the order of the client's rows. Threads: the caller is the first
  * worker; only it may call.
@@ -15,8 +15,9 @@
 #include "round/metric_sums.h"
 #include "simulate/partition.h"
 
-/* Opens the data, once for each thread, from several threads at once. `test` NULL: there is no test
- * set. Both are the pool's to free. */
+/* Opens the data, for the first thread, and for each other one from several threads at once where
+ * it cannot be shared (fed_examples.share). `test` NULL: there is no test set. Both are the pool's
+ * to free. */
 struct fed__simulation_source {
   FED_MUST int (*open)(struct fed__simulation_source *self, struct fed_examples **training,
                        struct fed_examples **test);
@@ -39,7 +40,7 @@ void fed__pool_free(struct fed__pool *pool);
 
 /* The data as the first thread has it, to make the partition from. */
 struct fed_examples *fed__pool_examples(const struct fed__pool *pool);
-int fed__pool_has_test_set(const struct fed__pool *pool);
+struct fed_examples *fed__pool_test_set(const struct fed__pool *pool); /* NULL: there is none */
 
 /* The partition must outlive the pool; needed before the first visit. */
 FED_MUST int fed__pool_set_partition(struct fed__pool *pool,

@@ -292,6 +292,29 @@ static void balanced_rows(void **state) {
   fed_examples_free(examples);
 }
 
+/* Two threads' examples of the same data: a pass of one is none of the other. */
+static void shared_examples_have_their_own_pass(void **state) {
+  (void)state;
+  struct fed__dataset_schema schema =
+      schema_with((struct fed__augment_schema){.rotate_degrees = 20, .noise = 2, .mixup = 0.5});
+  schema.target.probabilities = 1;
+  struct fed_examples *examples = opens(scratch, &schema), *other;
+  float values[ROWS * PIXELS], changed[ROWS * PIXELS], same[ROWS * PIXELS];
+  float targets[ROWS * 3];
+  assert_int_equal(examples->share(examples, &other), FED_OK);
+  assert_int_equal(other->count, ROWS);
+  examples->begin_pass(examples, 5);
+  gathers(examples, all, ROWS, changed, targets);
+  gathers(other, all, ROWS, values, targets);
+  for (int i = 0; i < ROWS * PIXELS; i++)
+    assert_true(values[i] == (float)(20 * (i / PIXELS) + 1 + i % PIXELS));
+  other->begin_pass(other, 5);
+  gathers(other, all, ROWS, same, targets);
+  assert_memory_equal(same, changed, sizeof same);
+  fed_examples_free(other);
+  fed_examples_free(examples);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(evaluation_sees_what_is_there),
@@ -304,6 +327,7 @@ int main(void) {
       cmocka_unit_test(mixup_blends_inputs_and_targets_alike),
       cmocka_unit_test(what_cannot_be_augmented),
       cmocka_unit_test(balanced_rows),
+      cmocka_unit_test(shared_examples_have_their_own_pass),
   };
   return cmocka_run_group_tests(tests, make_images, remove_scratch);
 }

@@ -79,6 +79,40 @@ static void passes_reach_the_parts(void **state) {
   fed_examples_free(joined);
 }
 
+static int cannot_share(struct fed_examples *self, struct fed_examples **other) {
+  (void)self, (void)other;
+  return FED_E_MEMORY;
+}
+
+static void what_is_shared_has_the_same_rows(void **state) {
+  (void)state;
+  struct fed_examples *parts[] = {part(&context, 0, 1), part(&context, 1, 3)}, *joined, *other,
+                      *third;
+  static const uint32_t rows[] = {3, 0, 2};
+  float x[3][2];
+  int64_t y[3];
+  struct fed_batch batch = {.inputs = {{.data = x}}, .target = {.data = y}};
+  assert_int_equal(fed__joined_examples_new(&context, parts, 2, &joined), FED_OK);
+  assert_int_equal(joined->share(joined, &other), FED_OK);
+  assert_int_equal(other->share(other, &third), FED_OK);
+  assert_int_equal(third->count, 4);
+  assert_int_equal(third->gather(third, rows, 3, &batch), FED_OK);
+  for (int i = 0; i < 3; i++) {
+    assert_memory_equal(x[i], points[rows[i]], sizeof x[i]);
+    assert_int_equal(y[i], labels[rows[i]]);
+  }
+  fed_examples_free(third);
+  fed_examples_free(other);
+  parts[1]->share = cannot_share;
+  assert_int_equal(joined->share(joined, &other), FED_E_MEMORY);
+  fed_examples_free(joined);
+  struct fed_examples *others[] = {part(&context, 0, 1), part(&context, 1, 3)};
+  others[1]->share = NULL;
+  assert_int_equal(fed__joined_examples_new(&context, others, 2, &joined), FED_OK);
+  assert_null(joined->share);
+  fed_examples_free(joined);
+}
+
 static void what_cannot_be_joined_is_refused(void **state) {
   (void)state;
   struct fed_examples *joined, *parts[] = {part(&context, 0, 1), NULL};
@@ -109,6 +143,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_go_through_the_parts),
       cmocka_unit_test(passes_reach_the_parts),
+      cmocka_unit_test(what_is_shared_has_the_same_rows),
       cmocka_unit_test(what_cannot_be_joined_is_refused),
       cmocka_unit_test(running_out_of_memory_leaves_nothing),
   };

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_checkpoint.c: when a checkpoint is due, whether it is of this run, and its file.
+ *
+ * Its identity is a hash of all that decides about the result: the version, the job file, the
+ * model, the options, the partition, and the examples (of many an evenly spaced part).
+ */
+#include "programs/simulate_checkpoint.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/raise.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <unistd.h>
+
+#define FILE_NAME "checkpoint.safetensors"
+#define HASHED_EXAMPLES_MAX 4096 /* of a data set */
+#define WRITING_SHARE 20         /* writing takes at most one part in so many of the time */
+
+/* Options that change nothing of the result, or whose files' content is hashed. */
+static const char *const other_options[] = {
+    "data",   "test",    "threads",          "out", "save-partition",
+    "resume", "restart", "checkpoint-every", NULL};
+
+/* ---- identity ------------------------------------------------------------------------------- */
+
+static void hash_text(struct fed__sha256 *hash, const char *text) {
+  fed__sha256_update(hash, fed_slice_of(text, strlen(text) + 1));
+}
+
+static void hash_options(struct fed__sha256 *hash, const struct fed__invocation *invocation) {
+  for (const struct fed__option *option = invocation->command->options; option->name; option++) {
+    const char *text = fed__option_text(invocation, option->name);
+    size_t other = 0;
+    while (other_options[other] && strcmp(other_options[other], option->name) != 0) other++;
+    if (!text || other_options[other]) continue;
+    hash_text(hash, option->name);
+    hash_text(hash, text);
+  }
+}
+
+static void hash_partition(struct fed__sha256 *hash, const struct fed__partition *partition) {
+  const size_t clients = partition->client_count;
+  const uint64_t numbers[] = {clients, partition->example_count, partition->drawn_count,
+                              partition->drawn_train_count, partition->seed};
+  fed__sha256_update(hash, fed_slice_of(numbers, sizeof numbers));
+  if (partition->names)
+    fed__sha256_update(hash, fed_slice_of(partition->names, clients * sizeof *partition->names));
+  if (!partition->rows) return;
+  const size_t rows = partition->starts[clients];
+  fed__sha256_update(hash, fed_slice_of(partition->rows, rows * sizeof *partition->rows));
+  fed__sha256_update(hash, fed_slice_of(partition->starts, clients * sizeof *partition->starts));
+  fed__sha256_update(hash, fed_slice_of(partition->train_counts, clients * sizeof(uint32_t)));
+}
+
+/* Room for one example. */
+static int allocate_example(const struct fed_context *context, const struct fed_example_spec *spec,
+                            struct fed_batch *batch) {
+  *batch = (struct fed_batch){.count = 1};
+  for (size_t k = 0; k < spec->input_count; k++)
+    if (!(batch->inputs[k].data = fed__zalloc(context, 1, fed_tensor_bytes(&spec->inputs[k]))))
+      return FED_E_MEMORY;
+  batch->target.data = fed__zalloc(context, 1, fed_tensor_bytes(&spec->target));
+  return batch->target.data ? FED_OK : FED_E_MEMORY;
+}
+
+static int hash_rows(struct fed__sha256 *hash, struct fed_examples *examples,
+                     struct fed_batch *batch) {
+  const struct fed_example_spec *spec = &examples->spec;
+  const uint64_t count = examples->count;
+  const uint64_t most = count < HASHED_EXAMPLES_MAX ? count : HASHED_EXAMPLES_MAX;
+  fed__sha256_update(hash, fed_slice_of(&count, sizeof count));
+  for (uint64_t i = 0; i < most; i++) {
+    const uint32_t row = (uint32_t)(i * count / most);
+    FED_TRY(examples->gather(examples, &row, 1, batch));
+    for (size_t k = 0; k < spec->input_count; k++)
+      fed__sha256_update(hash,
+                         fed_slice_of(batch->inputs[k].data, fed_tensor_bytes(&spec->inputs[k])));
+    fed__sha256_update(hash, fed_slice_of(batch->target.data, fed_tensor_bytes(&spec->target)));
+  }
+  return FED_OK;
+}
+
+static int hash_examples(const struct fed_context *context, struct fed__sha256 *hash,
+                         struct fed_examples *examples) {
+  struct fed_batch batch;
+  if (!examples) return FED_OK;
+  int code = allocate_example(context, &examples->spec, &batch);
+  if (code == FED_OK) code = hash_rows(hash, examples, &batch);
+  for (size_t k = 0; k < FED_INPUTS_MAX; k++) fed__free(context, batch.inputs[k].data);
+  fed__free(context, batch.target.data);
+  return code;
+}
+
+static int identify(struct fed__simulate_checkpoint *self,
+                    const struct fed__simulation *simulation) {
+  const struct fed_context *context = self->invocation->context;
+  struct fed__sha256 hash;
+  if (self->has_identity) return FED_OK;
+  fed__sha256_init(&hash);
+  hash_text(&hash, FED_VERSION);
+  fed__sha256_update(&hash, fed_buffer_slice(&self->files->plan));
+  fed__sha256_update(&hash, fed_buffer_slice(&self->files->graph));
+  hash_options(&hash, self->invocation);
+  hash_partition(&hash, &simulation->partition);
+  FED_TRY(hash_examples(context, &hash, fed__pool_examples(simulation->pool)));
+  FED_TRY(hash_examples(context, &hash, fed__pool_test_set(simulation->pool)));
+  self->identity = fed__sha256_finish(&hash);
+  self->has_identity = 1;
+  return FED_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static int64_t now_us(const struct fed__simulate_checkpoint *self) {
+  struct fed_clock *clock = self->invocation->context->clock;
+  return clock->monotonic_us(clock);
+}
+
+static int carry_all(struct fed__simulate_checkpoint *self, struct fed__simulation *simulation,
+                     struct fed__checkpoint *checkpoint) {
+  FED_TRY(self->carry_output(self->output, checkpoint));
+  return fed__simulation_carry(simulation, checkpoint);
+}
+
+static int encode(struct fed__simulate_checkpoint *self, struct fed__simulation *simulation,
+                  struct fed_buffer *out) {
+  struct fed__checkpoint checkpoint;
+  fed__checkpoint_begin(&checkpoint, self->invocation->context);
+  int code = fed__checkpoint_bytes(&checkpoint, "identity", self->identity.bytes,
+                                   sizeof self->identity.bytes);
+  if (code == FED_OK) code = carry_all(self, simulation, &checkpoint);
+  if (code == FED_OK) code = fed__checkpoint_encode(&checkpoint, out);
+  fed__checkpoint_clear(&checkpoint);
+  return code;
+}
+
+static int write_file(struct fed__simulate_checkpoint *self, struct fed__simulation *simulation) {
+  char path[FED__PATH_MAX];
+  struct fed_buffer bytes;
+  FED_TRY(identify(self, simulation));
+  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
+  fed_buffer_init(&bytes, self->invocation->context, SIZE_MAX);
+  int code = encode(self, simulation, &bytes);
+  if (code == FED_OK) code = fed__file_write(path, fed_buffer_slice(&bytes), FED__FILE_PRIVATE);
+  fed_buffer_clear(&bytes);
+  if (code == FED_OK) self->is_written = 1;
+  return code;
+}
+
+int fed__simulate_checkpoint_write(struct fed__simulate_checkpoint *self,
+                                   struct fed__simulation *simulation, int at_once) {
+  const int64_t began_us = now_us(self);
+  if (!at_once && began_us < self->due_us) return FED_OK;
+  FED_TRY(write_file(self, simulation));
+  const int64_t took_us = now_us(self) - began_us, rest_us = took_us * WRITING_SHARE;
+  self->due_us =
+      began_us + took_us + (self->every_us && rest_us > self->every_us ? rest_us : self->every_us);
+  return FED_OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static int check_identity(const struct fed__simulate_checkpoint *self,
+                          struct fed__checkpoint *checkpoint) {
+  struct fed__digest found;
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "identity", found.bytes, sizeof found.bytes));
+  if (fed__digest_equal(&found, &self->identity)) return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "the interrupted run has another job, model, data, partition or "
+                                "options, or was by another version of fed: begin anew, in another "
+                                "folder (--out) or with --restart");
+}
+
+static int take(struct fed__simulate_checkpoint *self, struct fed__simulation *simulation,
+                struct fed_slice file) {
+  struct fed__checkpoint checkpoint;
+  FED_TRY(fed__checkpoint_decode(&checkpoint, self->invocation->context, file));
+  int code = check_identity(self, &checkpoint);
+  if (code == FED_OK) code = carry_all(self, simulation, &checkpoint);
+  fed__checkpoint_clear(&checkpoint);
+  return code;
+}
+
+int fed__simulate_checkpoint_read(struct fed__simulate_checkpoint *self,
+                                  struct fed__simulation *simulation) {
+  char path[FED__PATH_MAX];
+  struct fed_buffer bytes;
+  if (!self->is_resuming) return FED_OK;
+  FED_TRY(identify(self, simulation));
+  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
+  fed_buffer_init(&bytes, self->invocation->context, SIZE_MAX);
+  int code = fed__file_read(path, &bytes);
+  if (code == FED_OK) code = take(self, simulation, fed_buffer_slice(&bytes));
+  fed_buffer_clear(&bytes);
+  return code == FED_OK ? code : FED_WRAP("%s", path);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static int remove_file(const char *path) {
+  if (unlink(path) == 0 || errno == ENOENT) return FED_OK;
+  return FED_RAISE(FED_E_IO, "cannot remove '%s': %s", path, strerror(errno));
+}
+
+/* What was being written when a process was killed. */
+static void remove_unfinished(const char *path) {
+  char pattern[FED__PATH_MAX];
+  glob_t found;
+  if (snprintf(pattern, sizeof pattern, "%s.*.tmp", path) >= (int)sizeof pattern) return;
+  if (glob(pattern, GLOB_NOESCAPE, NULL, &found) != 0) return;
+  for (size_t i = 0; i < found.gl_pathc; i++) unlink(found.gl_pathv[i]);
+  globfree(&found);
+}
+
+int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
+  double every_s = 60;
+  char path[FED__PATH_MAX];
+  const int resumes = fed__option_on(self->invocation, "resume");
+  const int restarts = fed__option_on(self->invocation, "restart");
+  FED_TRY(fed__option_number(self->invocation, "checkpoint-every", 0, 1e9, &every_s));
+  if (resumes && restarts) return FED_RAISE(FED_E_USAGE, "--resume and --restart: which one?");
+  self->every_us = (int64_t)(every_s * 1e6);
+  self->due_us = now_us(self) + self->every_us;
+  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
+  remove_unfinished(path);
+  self->is_written = fed__file_exists(path);
+  self->is_resuming = self->is_written && resumes;
+  if (!self->is_written || resumes) return FED_OK;
+  if (restarts) return remove_file(path);
+  return FED_RAISE(
+      FED_E_USAGE,
+      "'%s' has a run that was interrupted: --resume goes on with it, --restart begins "
+      "anew, --out takes another folder",
+      self->folder);
+}
+
+int fed__simulate_checkpoint_end(struct fed__simulate_checkpoint *self) {
+  char path[FED__PATH_MAX];
+  if (!self->is_written) return FED_OK;
+  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
+  return remove_file(path);
+}

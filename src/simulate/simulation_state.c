@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulation_state.c: the models, the table's state, the queue, and the numbers of the open round.
+ * What follows from the job, the data and the seed (plan, partition, devices) is not in it. Who
+ * adds state to the simulation adds a line to fed__simulation_carry.
+ */
+#include "simulate/simulation_state.h"
+#include "base/memory.h"
+#include "base/raise.h"
+
+/* The simulation's own numbers. */
+struct numbers {
+  int64_t now_us;
+  uint64_t version, visits_done, visit_count, visits_max, queue_count, queue_next_number;
+  uint32_t eligible_count, has_previous;
+};
+
+static int resize_visits(struct fed__simulation *simulation, const struct numbers *numbers) {
+  FED_REQUIRE(numbers->visit_count <= numbers->visits_max);
+  struct fed__visit *visits = fed__zalloc(simulation->context, numbers->visits_max, sizeof *visits);
+  if (!visits) return FED_E_MEMORY;
+  fed__free(simulation->context, simulation->visits);
+  simulation->visits = visits;
+  simulation->visits_max = numbers->visits_max;
+  simulation->visit_count = numbers->visit_count;
+  return FED_OK;
+}
+
+static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
+  struct numbers numbers = {.now_us = simulation->now_us,
+                            .version = simulation->version,
+                            .visits_done = simulation->visits_done,
+                            .visit_count = simulation->visit_count,
+                            .visits_max = simulation->visits_max,
+                            .queue_count = simulation->queue.count,
+                            .queue_next_number = simulation->queue.next_number,
+                            .eligible_count = simulation->eligible_count,
+                            .has_previous = (uint32_t)simulation->has_previous};
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "simulation", &numbers, sizeof numbers));
+  if (!checkpoint->is_reading) return FED_OK;
+  simulation->now_us = numbers.now_us;
+  simulation->version = numbers.version;
+  simulation->visits_done = numbers.visits_done;
+  simulation->queue.next_number = numbers.queue_next_number;
+  simulation->eligible_count = numbers.eligible_count;
+  simulation->has_previous = numbers.has_previous != 0;
+  FED_TRY(resize_visits(simulation, &numbers));
+  return fed__event_queue_resize(&simulation->queue, numbers.queue_count);
+}
+
+static int carry_models(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
+  if (checkpoint->is_reading && simulation->has_previous && !simulation->previous.count)
+    FED_TRY(fed_params_copy(&simulation->previous, simulation->context, &simulation->current));
+  FED_TRY(fed__checkpoint_params(checkpoint, "model.current.", &simulation->current));
+  return simulation->has_previous
+             ? fed__checkpoint_params(checkpoint, "model.previous.", &simulation->previous)
+             : FED_OK;
+}
+
+static int carry_facts(struct fed__selection *selection, struct fed__checkpoint *checkpoint) {
+  if (!selection->facts) return FED_OK;
+  return fed__checkpoint_bytes(checkpoint, "round.facts", selection->facts,
+                               selection->client_count * sizeof *selection->facts);
+}
+
+/* The table's state as it lies in memory, but for what it points to. */
+static int carry_table(struct fed__round *round, struct fed__checkpoint *checkpoint) {
+  struct fed__round state = *round;
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "round", &state, sizeof state));
+  state.context = round->context;
+  state.settings = round->settings;
+  state.client_count = round->client_count;
+  state.waiting = round->waiting;
+  state.member = round->member;
+  state.cohort = round->cohort;
+  state.selection = round->selection;
+  *round = state;
+  const size_t clients = round->client_count;
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "round.waiting", round->waiting, clients));
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "round.member", round->member, clients));
+  FED_TRY(carry_facts(&round->selection, checkpoint));
+  return fed__checkpoint_array(checkpoint, "round.cohort", FED_U32, round->cohort, clients);
+}
+
+static int carry_open_round(struct fed__simulation *simulation,
+                            struct fed__checkpoint *checkpoint) {
+  simulation->open.failure = NULL; /* there is none before a round is over */
+  FED_TRY(
+      fed__checkpoint_bytes(checkpoint, "round.open", &simulation->open, sizeof simulation->open));
+  return fed__checkpoint_bytes(checkpoint, "round.visits", simulation->visits,
+                               simulation->visit_count * sizeof *simulation->visits);
+}
+
+int fed__simulation_carry(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
+  struct fed__event_queue *queue = &simulation->queue;
+  FED_REQUIRE(simulation->partition.client_count && !simulation->closing);
+  FED_TRY(carry_numbers(simulation, checkpoint));
+  FED_TRY(carry_models(simulation, checkpoint));
+  FED_TRY(carry_table(&simulation->round, checkpoint));
+  FED_TRY(carry_open_round(simulation, checkpoint));
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "queue", queue->items,
+                                queue->count * sizeof *queue->items));
+  simulation->is_resumed |= checkpoint->is_reading;
+  return FED_OK;
+}
