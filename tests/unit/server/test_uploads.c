@@ -389,6 +389,42 @@ static void another_version_of_the_protocol_is_refused(void **state) {
   }
 }
 
+/* The text of the job's events so far. */
+static void read_events(struct small_federation *f, struct fed_buffer *events) {
+  char path[128];
+  struct fed__http_reply reply;
+  snprintf(path, sizeof path, "/v1/jobs/%s/events", f->job);
+  const struct fed__http_request request = {
+      .method = "GET", .path = path, .timeout_ms = 20000, .answer_bytes_max = 1 << 20};
+  fed_buffer_init(events, &f->context, 1 << 20);
+  assert_int_equal(fed__http_call(f->operator_.http, &request, &reply, events), FED_OK);
+  assert_int_equal(reply.status, 200);
+}
+
+/* What a rule of selection goes by is written down where the job has such a rule. */
+static void a_report_is_recorded_with_what_it_took(void **state) {
+  struct small_federation *f = *state;
+  static const char *const rules[] = {"uniform", "weighted"};
+  for (int i = 0; i < 2; i++) {
+    struct waiting_agent agents[2];
+    struct fed_buffer update, events;
+    char rounds[128];
+    snprintf(rounds, sizeof rounds, "count: 1, cohort: 2, minimum: 2, selection: {rule: %s}",
+             rules[i]);
+    submit_job(f, rounds);
+    get_tasks(f, 2, agents);
+    encode_plain(f, agents[0].reply->task, 1, 8, &update);
+    assert_verdict(f, 0, agents[0].reply->task, &update, FED__VERDICT__COUNTED);
+    read_events(f, &events);
+    assert_non_null(strstr(fed_buffer_text(&events), "\"client.reported\""));
+    assert_int_equal(strstr(fed_buffer_text(&events), "\"duration_s\":") != NULL, i);
+    assert_verdict(f, 1, agents[1].reply->task, &update, FED__VERDICT__COUNTED);
+    fed_buffer_clear(&events);
+    fed_buffer_clear(&update);
+    free_tasks(f, 2, agents);
+  }
+}
+
 int main(void) {
 #define WITH_SERVER(test)                                                                          \
   cmocka_unit_test_setup_teardown(test, open_small_federation, close_small_federation)
@@ -401,6 +437,7 @@ int main(void) {
       WITH_SERVER(requests_without_sense_are_refused),
       WITH_SERVER(a_lost_client_is_not_waited_for),
       WITH_SERVER(another_version_of_the_protocol_is_refused),
+      WITH_SERVER(a_report_is_recorded_with_what_it_took),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
