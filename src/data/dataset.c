@@ -44,10 +44,16 @@ int fed__data_format_parse(const char *word, enum fed__data_format *format) {
       word);
 }
 
+int fed__dataset_read_array(enum fed__data_format format, const struct fed__array_place *place,
+                            struct fed__array *array) {
+  FED_REQUIRE(formats[format].read);
+  return formats[format].read(place, array);
+}
+
 /* The memory is for all arrays together, first come, first served. */
 static int read_array(const struct fed__dataset_schema *schema, struct fed__array_place *place,
                       struct fed__array *array) {
-  FED_TRY(formats[schema->format].read(place, array));
+  FED_TRY(fed__dataset_read_array(schema->format, place, array));
   if (array->data) {
     const uint64_t bytes = fed__array_bytes(array);
     place->memory_max -= bytes < place->memory_max ? bytes : place->memory_max;

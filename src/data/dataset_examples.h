@@ -16,6 +16,11 @@ struct fed__dataset_arrays {
 
 void fed__dataset_arrays_clear(struct fed__dataset_arrays *arrays);
 
+/* Read an array of a format that has arrays. */
+FED_MUST int fed__dataset_read_array(enum fed__data_format format,
+                                     const struct fed__array_place *place,
+                                     struct fed__array *array);
+
 /* Check arrays against the schema (one pass over labels, indices and floats) and make examples of
  * them, which take them over; after a failure they are still the caller's. */
 FED_MUST int fed__dataset_examples_new(const struct fed_context *context,

@@ -44,6 +44,9 @@ FED_MUST int fed__json_indices(const struct fed__json_place *place, uint32_t lim
 /* A text, or texts of a list with a line feed between two: appended. FED_E_TYPE */
 FED_MUST int fed__json_text(const struct fed__json_place *place, struct fed_buffer *out);
 
+/* A text that is not empty, a whole number, true or false, as a text with a zero byte: appended. */
+FED_MUST int fed__json_key(const struct fed__json_place *place, struct fed_buffer *out);
+
 /* A class: one of the names if there are names, else an integer in [0, classes). */
 FED_MUST int fed__json_label(const struct fed__json_place *place,
                              const struct fed__target_schema *target, int64_t *label);

@@ -5,12 +5,14 @@
  * token. Memory: a line, its JSON tree, and its tokens.
  */
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "data/dataset_examples.h"
 #include "data/jsonl.h"
 
 #include <string.h>
 
 #define TOKEN_BYTES sizeof(int64_t)
+#define NAMES_MAX 64 /* of fields, to find the one that was meant */
 
 /* One input, and its value in the object read last. */
 struct field {
@@ -110,8 +112,34 @@ static int use_target(struct lines *lines, const struct fed__json_place *place) 
   return fed__json_numbers(place, 1, 0, lines->number_count, lines->numbers);
 }
 
-static int use_object(struct lines *lines, const json_t *object) {
+static int raise_no_field(const struct fed__json_place *place, json_t *object) {
+  const char *names[NAMES_MAX], *name;
+  size_t count = 0;
+  json_t *value;
+  json_object_foreach(object, name, value) {
+    if (count < NAMES_MAX) names[count++] = name;
+  }
+  const char *nearest = fed__nearest_name(place->field, names, count);
+  return FED_RAISE(FED_E_MISSING, "%s line %llu: there is no field '%.100s'%s%.100s%s", place->file,
+                   (unsigned long long)place->line, place->field, nearest ? "; did you mean '" : "",
+                   nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static int use_keys(const struct lines *lines, json_t *object) {
+  const struct fed__records *records = &lines->records;
+  struct fed__json_place place = {.file = records->source.name, .line = lines->number};
+  for (size_t i = 0; i < records->key_count; i++) {
+    place.field = records->key_names[i];
+    place.value = json_object_get(object, place.field);
+    if (!place.value) return raise_no_field(&place, object);
+    FED_TRY(fed__json_key(&place, records->key));
+  }
+  return FED_OK;
+}
+
+static int use_object(struct lines *lines, json_t *object) {
   struct fed__json_place place = {.file = lines->records.source.name, .line = lines->number};
+  if (lines->records.key) FED_TRY(use_keys(lines, object));
   for (size_t i = 0; i < lines->records.spec.input_count; i++) {
     place.field = lines->fields[i].schema.array;
     place.value = json_object_get(object, place.field);

@@ -131,3 +131,23 @@ int fed__json_label(const struct fed__json_place *place, const struct fed__targe
   return REFUSE(place, FED_E_RANGE, "expected a class from 0 to %u, found %lld",
                 target->classes - 1, (long long)*label);
 }
+
+static int append_key(const json_t *value, struct fed_buffer *out) {
+  if (json_is_integer(value))
+    return fed_buffer_print(out, "%lld", (long long)json_integer_value(value));
+  const char *text = json_is_string(value) ? json_string_value(value)
+                     : json_is_true(value) ? "true"
+                                           : "false";
+  return fed_buffer_append(out, text, strlen(text));
+}
+
+int fed__json_key(const struct fed__json_place *place, struct fed_buffer *out) {
+  const json_t *value = place->value;
+  const char zero = 0;
+  const int fits = json_is_string(value) ? json_string_length(value) > 0
+                                         : json_is_integer(value) || json_is_boolean(value);
+  if (!fits)
+    return refuse_type(place, "a text that is not empty or a whole number, to divide by", value);
+  FED_TRY(append_key(value, out));
+  return fed_buffer_append(out, &zero, 1);
+}

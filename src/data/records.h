@@ -28,6 +28,11 @@ struct fed__records {
   struct fed__source source;
   struct fed__text_reader text; /* over that source; between two records when next is called */
   struct fed_example_spec spec; /* names belong to the records */
+  /* Fields that are wanted beside the model's, set before the first next: `key` gets the values
+   * that they have in a record, in turn, each with a zero byte behind it. NULL: none (jsonl). */
+  const char *const *key_names;
+  size_t key_count;
+  struct fed_buffer *key;
 };
 
 /* Read them all. The examples take the records over; after a failure they are still the caller's.

@@ -24,6 +24,7 @@ enum fed__partition_kind {
   FED__PARTITION_POWER_LAW,
   FED__PARTITION_LOG_NORMAL,
   FED__PARTITION_DRAWN,
+  FED__PARTITION_COLUMN,
   FED__PARTITION_FOLDERS,
   FED__PARTITION_FILE,
 };
@@ -35,8 +36,10 @@ struct fed__partition_settings {
   double exponent;   /* power_law: the size of the n-th client is as n^-exponent */
   double sigma;      /* log_normal: of the logarithm of the size */
   uint32_t examples; /* drawn: of one client */
-  uint32_t minimum;  /* dirichlet: examples that each client has at least */
-  char *file;        /* file */
+  uint32_t minimum;  /* dirichlet, column: examples that each client has at least */
+  char **columns;    /* column: each combination of their values is a client */
+  size_t column_count;
+  char *file; /* file */
 };
 
 /* Who is asked to take part in a round: round/selection/ has a file for each. */

@@ -4,6 +4,7 @@
  * Every refusal names the place, what was expected and what was found.
  */
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "data/dataset.h"
 #include "job/settings.h"
 
@@ -40,7 +41,7 @@ static int raise_unknown(const struct reader *reader, const struct fed__setting 
   const char *names[KEYS_MAX], *key = fed__yaml_key(reader->yaml, node);
   size_t count = 0;
   for (; settings[count].key && count < KEYS_MAX; count++) names[count] = settings[count].key;
-  const char *nearest = fed__setting_nearest(key, names, count);
+  const char *nearest = fed__nearest_name(key, names, count);
   const char *quote = *path ? "'" : "", *where = *path ? path : "the file";
   char quoted[FED__YAML_QUOTE_SIZE];
   fed__yaml_quote(key, quoted);
@@ -86,7 +87,7 @@ static int raise_with(const struct reader *reader, const struct fed__setting *se
   if (setting->type == FED__SETTING_WORD && node->kind == FED__YAML_SCALAR) {
     size_t count = 0;
     while (setting->words[count]) count++;
-    nearest = fed__setting_nearest(fed__yaml_text(reader->yaml, node), setting->words, count);
+    nearest = fed__nearest_name(fed__yaml_text(reader->yaml, node), setting->words, count);
   }
   return FED__YAML_RAISE(reader->yaml, node, code, "'%s' must be %s, found %s%s%s%s%s", path,
                          expected, which, found, nearest ? "; did you mean '" : "",

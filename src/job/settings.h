@@ -95,7 +95,4 @@ void fed__number_locale_end(struct fed__number_locale *numbers);
 /* Does the type hold one value, written as one scalar? */
 int fed__setting_is_scalar(const struct fed__setting *setting);
 
-/* The name nearest to `word`, if one is near enough to be a slip of the pen; else NULL. */
-const char *fed__setting_nearest(const char *word, const char *const *names, size_t count);
-
 #endif

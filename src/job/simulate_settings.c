@@ -4,6 +4,7 @@
  */
 #include "base/memory.h"
 #include "base/raise.h"
+#include "data/row_groups.h"
 #include "job/simulate_section.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ static const char *const kinds[] = {[FED__PARTITION_IID] = "iid",
                                     [FED__PARTITION_POWER_LAW] = "power_law",
                                     [FED__PARTITION_LOG_NORMAL] = "log_normal",
                                     [FED__PARTITION_DRAWN] = "drawn",
+                                    [FED__PARTITION_COLUMN] = "column",
                                     [FED__PARTITION_FOLDERS] = "folders",
                                     [FED__PARTITION_FILE] = "file",
                                     NULL};
@@ -30,6 +32,7 @@ static const char *const own_keys[] = {[FED__PARTITION_IID] = NULL,
                                        [FED__PARTITION_POWER_LAW] = "exponent",
                                        [FED__PARTITION_LOG_NORMAL] = "sigma",
                                        [FED__PARTITION_DRAWN] = "examples",
+                                       [FED__PARTITION_COLUMN] = "columns",
                                        [FED__PARTITION_FOLDERS] = NULL,
                                        [FED__PARTITION_FILE] = "file"};
 
@@ -52,7 +55,15 @@ static const struct fed__setting partition[] = {
      .maximum = 1000000000,
      .meaning = "drawn: each client draws as many of all, so that clients share examples"},
     {"minimum", FED__SETTING_COUNT, AT(partition.minimum), .initial = "1", .maximum = 1000000000,
-     .unit = "examples", .meaning = "dirichlet: draw again until each client has so many"},
+     .unit = "examples",
+     .meaning =
+         "dirichlet: draw again until each client has so many; column: values with fewer are "
+         "left out"},
+    {"columns", FED__SETTING_TEXTS, AT(partition.columns),
+     .more_offset = offsetof(struct fed__job, simulate.partition.column_count), .minimum = 1,
+     .maximum = FED__GROUP_COLUMNS_MAX,
+     .meaning = "column: of the data, not only of the model's inputs; each value is a client, of "
+                "several columns each combination"},
     {"file", FED__SETTING_TEXT, AT(partition.file), .minimum = 1,
      .meaning = "file: a partition that was saved, relative to the working folder"},
     {NULL}};
@@ -88,6 +99,10 @@ int fed__simulate_section_check(const struct fed__job *job, const struct fed__ya
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the saved partition's path",
                            "simulate.partition.file");
+  if (settings->kind == FED__PARTITION_COLUMN && !settings->column_count)
+    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
+                           "'%s' is missing: the columns by which to divide",
+                           "simulate.partition.columns");
   return FED_OK;
 }
 
@@ -109,9 +124,46 @@ static int raise_value(const struct fed__job *job, const struct fed__setting *se
   return code;
 }
 
+static void free_texts(const struct fed_context *context, char **texts, size_t count) {
+  for (size_t i = 0; texts && i < count; i++) fed__free(context, texts[i]);
+  fed__free(context, texts);
+}
+
+/* "play,role" in place of the job's columns. */
+static int set_columns(struct fed__job *job, const char *text) {
+  struct fed__partition_settings *settings = &job->simulate.partition;
+  const struct fed_context *context = job->context;
+  char **columns = fed__zalloc(context, FED__GROUP_COLUMNS_MAX + 1, sizeof *columns);
+  size_t count = 0;
+  int code = columns ? FED_OK : FED_E_MEMORY;
+  for (const char *at = text; code == FED_OK && at; count++) {
+    const char *comma = strchr(at, ',');
+    const size_t size = comma ? (size_t)(comma - at) : strlen(at);
+    if (size == 0 || count == FED__GROUP_COLUMNS_MAX) {
+      code = FED_RAISE(FED_E_USAGE,
+                       "partition, columns: expected 1 to %d names with commas between them, found "
+                       "'%s'",
+                       FED__GROUP_COLUMNS_MAX, text);
+      break;
+    }
+    columns[count] = fed__copy_slice_text(context, fed_slice_of(at, size));
+    if (!columns[count]) code = FED_E_MEMORY;
+    at = comma ? comma + 1 : NULL;
+  }
+  if (code != FED_OK) {
+    free_texts(context, columns, count);
+    return code;
+  }
+  free_texts(context, settings->columns, settings->column_count);
+  settings->columns = columns;
+  settings->column_count = count;
+  return FED_OK;
+}
+
 static int set_value(struct fed__job *job, const struct fed__setting *setting, const char *text) {
   char **file = &job->simulate.partition.file;
   char *before = *file;
+  if (setting->type == FED__SETTING_TEXTS) return set_columns(job, text);
   if (setting->type == FED__SETTING_TEXT) *file = NULL;
   const int code = fed__setting_parse(job->context, setting, text, job);
   if (setting->type == FED__SETTING_TEXT && code == FED_OK) fed__free(job->context, before);
@@ -132,5 +184,7 @@ int fed__partition_choose(struct fed__job *job, const char *text) {
   if (colon) FED_TRY(set_value(job, find_setting(own), colon + 1));
   if (settings->kind == FED__PARTITION_FILE && !settings->file)
     return FED_RAISE(FED_E_USAGE, "partition 'file' needs the file: file:PATH");
+  if (settings->kind == FED__PARTITION_COLUMN && !settings->column_count)
+    return FED_RAISE(FED_E_USAGE, "partition 'column' needs the column: column:NAME");
   return FED_OK;
 }

@@ -71,7 +71,8 @@ static int read_options(struct session *session) {
   if (partition && fed__partition_choose(job, partition) != FED_OK) return FED_WRAP("--partition");
   if (!fed__option_text(invocation, "data"))
     return FED_RAISE(FED_E_USAGE, "--data is missing: the folder with the data to divide");
-  const int own_clients = job->simulate.partition.kind == FED__PARTITION_FOLDERS ||
+  const int own_clients = job->simulate.partition.kind == FED__PARTITION_COLUMN ||
+                          job->simulate.partition.kind == FED__PARTITION_FOLDERS ||
                           job->simulate.partition.kind == FED__PARTITION_FILE;
   if (own_clients && fed__option_text(invocation, "clients"))
     return FED_RAISE(FED_E_USAGE, "--clients: the partition '%s' says itself how many there are",
@@ -106,6 +107,13 @@ static int save_partition(const struct session *session) {
   return code;
 }
 
+static int divide(struct session *session) {
+  struct fed__partition partition;
+  FED_TRY(fed__simulate_data_divide(&session->data, fed__pool_examples(session->simulation.pool),
+                                    &partition));
+  return fed__simulation_use(&session->simulation, &partition);
+}
+
 static int prepare(struct session *session) {
   session->output.invocation = session->invocation;
   session->output.job = &session->files.job;
@@ -128,7 +136,7 @@ static int prepare(struct session *session) {
                                                   .observer = &session->output.observer,
                                                   .thread_count = session->output.thread_count};
   FED_TRY(fed__simulation_init(&session->simulation, &setting));
-  FED_TRY(fed__simulate_data_divide(&session->data, &session->simulation));
+  FED_TRY(divide(session));
   FED_TRY(save_partition(session));
   return fed__simulate_checkpoint_read(&session->checkpoint, &session->simulation);
 }
@@ -172,7 +180,8 @@ static const struct fed__option simulate_options[] = {
     {"clients", "COUNT", "how many there are; else the job's simulate.clients", NULL},
     {"partition", "KIND[:VALUE]",
      "iid, dirichlet:ALPHA, shards:COUNT, labels:COUNT, power_law:EXPONENT, log_normal:SIGMA, "
-     "drawn:EXAMPLES, folders (one a client) or file:PATH; else the job's",
+     "drawn:EXAMPLES, column:NAME[,NAME] (each value a client), folders (one a client) or "
+     "file:PATH; else the job's",
      NULL},
     {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},
     {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
@@ -188,7 +197,10 @@ static const char *const simulate_examples[] = {
     "fed simulate job.yaml --data data --clients 100 --partition dirichlet:0.5",
     "a hundred clients with unequal shares of the classes",
     "fed simulate job.yaml --data sites --partition folders --test test",
-    "one client for each folder in sites", NULL};
+    "one client for each folder in sites",
+    "fed simulate job.yaml --data data --partition column:hospital",
+    "one client for each value in a column of the data",
+    NULL};
 
 const struct fed__command fed__simulate_commands[1] = {
     {"simulate", "JOB.yaml", "run a job with made-up clients, in one process",

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "data/joined_examples.h"
+#include "data/row_groups.h"
 #include "job/job_examples.h"
 
 #include <dirent.h>
@@ -126,39 +127,54 @@ void fed__simulate_data_clear(struct fed__simulate_data *data) {
 
 /* ---- dividing ------------------------------------------------------------------------------- */
 
-static int divide_by_file(const struct fed__simulate_data *data, const char *path,
-                          struct fed__simulation *simulation) {
-  struct fed__partition partition;
+static int divide_by_file(const struct fed__simulate_data *data, const char *path, size_t count,
+                          struct fed__partition *partition) {
   struct fed_buffer file;
   fed_buffer_init(&file, data->context, (size_t)32 << 30);
   int code = fed__file_read(path, &file);
   if (code == FED_OK)
-    code = fed__partition_decode(data->context, fed_buffer_slice(&file),
-                                 fed__pool_examples(simulation->pool)->count, &partition);
+    code = fed__partition_decode(data->context, fed_buffer_slice(&file), count, partition);
   fed_buffer_clear(&file);
-  if (code != FED_OK) return FED_WRAP("the partition '%s'", path);
-  return fed__simulation_use(simulation, &partition);
+  return code == FED_OK ? FED_OK : FED_WRAP("the partition '%s'", path);
 }
 
 static int divide_by_folders(const struct fed__simulate_data *data,
-                             struct fed__simulation *simulation) {
-  struct fed__partition partition;
+                             const struct fed_examples *examples,
+                             struct fed__partition *partition) {
   size_t *counts = fed__alloc(data->context, data->client_count * sizeof *counts);
   if (!counts) return FED_E_MEMORY;
   for (uint32_t i = 0; i < data->client_count; i++)
-    counts[i] = fed__joined_examples_part_count(fed__pool_examples(simulation->pool), i);
+    counts[i] = fed__joined_examples_part_count(examples, i);
   const int code =
       fed__partition_of_parts(data->context, (const char(*)[FED__CLIENT_NAME_BYTES])data->names,
-                              counts, data->client_count, &partition);
+                              counts, data->client_count, partition);
   fed__free(data->context, counts);
-  FED_TRY(code);
-  return fed__simulation_use(simulation, &partition);
+  return code;
 }
 
-int fed__simulate_data_divide(const struct fed__simulate_data *data,
-                              struct fed__simulation *simulation) {
+static int divide_by_column(const struct fed__simulate_data *data,
+                            struct fed__partition *partition) {
   const struct fed__partition_settings *settings = &data->job->simulate.partition;
-  if (settings->kind == FED__PARTITION_FILE)
-    return divide_by_file(data, settings->file, simulation);
-  return data->names ? divide_by_folders(data, simulation) : fed__simulation_divide(simulation);
+  struct fed__row_groups groups;
+  FED_TRY(fed__row_groups_read(data->context, data->folder, &data->job->data.schema,
+                               (const char *const *)settings->columns, settings->column_count,
+                               &groups));
+  const int code = fed__partition_of_groups(data->context, settings, &groups, partition);
+  fed__row_groups_clear(&groups);
+  return code;
+}
+
+int fed__simulate_data_divide(const struct fed__simulate_data *data, struct fed_examples *examples,
+                              struct fed__partition *partition) {
+  const struct fed__partition_settings *settings = &data->job->simulate.partition;
+  switch (settings->kind) {
+  case FED__PARTITION_FILE:
+    return divide_by_file(data, settings->file, examples->count, partition);
+  case FED__PARTITION_FOLDERS:
+    return divide_by_folders(data, examples, partition);
+  case FED__PARTITION_COLUMN:
+    return divide_by_column(data, partition);
+  default:
+    return fed__partition_of_examples(data->job, examples, partition);
+  }
 }

@@ -25,8 +25,9 @@ FED_MUST int fed__simulate_data_init(struct fed__simulate_data *data, struct fed
                                      const char *folder, const char *test);
 void fed__simulate_data_clear(struct fed__simulate_data *data);
 
-/* Divide it among the simulation's clients, as the job's partition says. */
+/* Divide it as the job's partition says. `examples` are the training examples that were opened. */
 FED_MUST int fed__simulate_data_divide(const struct fed__simulate_data *data,
-                                       struct fed__simulation *simulation);
+                                       struct fed_examples *examples,
+                                       struct fed__partition *partition);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef FED_SIMULATE_PARTITION_H
 #define FED_SIMULATE_PARTITION_H
 
+#include "data/row_groups.h"
 #include "fed/buffer.h"
 #include "job/job.h"
 
@@ -33,15 +34,25 @@ struct fed__partition_source {
   uint32_t classes;
 };
 
-/* Does this kind look at the labels? */
-int fed__partition_wants_labels(enum fed__partition_kind kind);
-
-/* All kinds but folders and file. FED_E_INPUT for a kind that wants labels where there are none,
- * FED_E_RANGE for what cannot be divided so, FED_E_MEMORY; nothing to clear then. */
+/* All kinds but column, folders and file. FED_E_INPUT for a kind that wants labels where there are
+ * none, FED_E_RANGE for what cannot be divided so, FED_E_MEMORY; nothing to clear then. */
 FED_MUST int fed__partition_make(const struct fed_context *context,
                                  const struct fed__partition_settings *settings,
                                  const struct fed__partition_source *source, uint32_t client_count,
                                  uint64_t seed, struct fed__partition *partition);
+
+/* The same for a job's examples, as it says. */
+FED_MUST int fed__partition_of_examples(const struct fed__job *job, struct fed_examples *examples,
+                                        struct fed__partition *partition);
+
+/* A client for each group of at least settings->minimum examples, in the order of their values
+ * (whole numbers by size), named by the values: "1henryiv.KING_HENRY_IV". Whatever is no letter,
+ * digit, '-', '_' or '.' is a '_'; a name is cut at 64 bytes, and one that is there already gets a
+ * number. FED_E_RANGE if there is one group only, or none that is large enough, or too many. */
+FED_MUST int fed__partition_of_groups(const struct fed_context *context,
+                                      const struct fed__partition_settings *settings,
+                                      const struct fed__row_groups *groups,
+                                      struct fed__partition *partition);
 
 /* One client a part: the first counts[0] rows are the first client's, and so on. Names are copied
  * (at most 64 bytes). */

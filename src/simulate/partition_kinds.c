@@ -207,11 +207,10 @@ static const struct {
     [FED__PARTITION_POWER_LAW] = {divide_power_law, 0},
     [FED__PARTITION_LOG_NORMAL] = {divide_log_normal, 0},
     [FED__PARTITION_DRAWN] = {NULL, 0},
+    [FED__PARTITION_COLUMN] = {NULL, 0},
     [FED__PARTITION_FOLDERS] = {NULL, 0},
     [FED__PARTITION_FILE] = {NULL, 0},
 };
-
-int fed__partition_wants_labels(enum fed__partition_kind kind) { return kinds[kind].wants_labels; }
 
 static int check_source(const struct division *division) {
   const struct fed__partition_source *source = division->source;
@@ -237,6 +236,32 @@ static int divide(struct division *division, struct fed__partition *partition) {
   int code = kinds[division->settings->kind].divide(division);
   if (code == FED_OK) code = fed__partition_collect(partition, division->client_of);
   fed__free(division->context, division->client_of);
+  return code;
+}
+
+static int make_of_labels(const struct fed__job *job, struct fed_examples *examples,
+                          struct fed__partition_source *source, int64_t *labels,
+                          struct fed__partition *partition) {
+  if (labels)
+    FED_TRY(fed__dataset_labels(job->context, &job->data.schema, examples, NULL,
+                                source->example_count, labels));
+  source->labels = labels;
+  return fed__partition_make(job->context, &job->simulate.partition, source, job->simulate.clients,
+                             job->seed, partition);
+}
+
+int fed__partition_of_examples(const struct fed__job *job, struct fed_examples *examples,
+                               struct fed__partition *partition) {
+  const struct fed__target_schema *target = &job->data.schema.target;
+  struct fed__partition_source source = {.example_count = examples->count,
+                                         .classes = target->classes};
+  int64_t *labels = NULL;
+  if (kinds[job->simulate.partition.kind].wants_labels && target->kind == FED__TARGET_CLASS) {
+    labels = fed__alloc(job->context, source.example_count * sizeof *labels);
+    if (!labels) return FED_E_MEMORY;
+  }
+  const int code = make_of_labels(job, examples, &source, labels, partition);
+  fed__free(job->context, labels);
   return code;
 }
 

@@ -464,32 +464,9 @@ int fed__simulation_use(struct fed__simulation *simulation, struct fed__partitio
   return fed__round_set_client_count(&simulation->round, simulation->partition.client_count);
 }
 
-static int divide(struct fed__simulation *simulation, struct fed__partition_source *source,
-                  int64_t *labels) {
-  const struct fed__job *job = simulation->job;
-  struct fed__partition partition;
-  if (labels)
-    FED_TRY(fed__dataset_labels(simulation->context, &job->data.schema,
-                                fed__pool_examples(simulation->pool), NULL, source->example_count,
-                                labels));
-  source->labels = labels;
-  FED_TRY(fed__partition_make(simulation->context, &job->simulate.partition, source,
-                              job->simulate.clients, job->seed, &partition));
-  return fed__simulation_use(simulation, &partition);
-}
-
 int fed__simulation_divide(struct fed__simulation *simulation) {
-  const struct fed__job *job = simulation->job;
-  struct fed__partition_source source = {.example_count =
-                                             fed__pool_examples(simulation->pool)->count,
-                                         .classes = job->data.schema.target.classes};
-  int64_t *labels = NULL;
-  if (fed__partition_wants_labels(job->simulate.partition.kind) &&
-      job->data.schema.target.kind == FED__TARGET_CLASS) {
-    labels = fed__alloc(simulation->context, source.example_count * sizeof *labels);
-    if (!labels) return FED_E_MEMORY;
-  }
-  const int code = divide(simulation, &source, labels);
-  fed__free(simulation->context, labels);
-  return code;
+  struct fed__partition partition;
+  FED_TRY(fed__partition_of_examples(simulation->job, fed__pool_examples(simulation->pool),
+                                     &partition));
+  return fed__simulation_use(simulation, &partition);
 }

@@ -61,6 +61,8 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {partition: {alpha: 0}}\n", FED_E_RANGE, "alpha");
   refuses("simulate: {partition: {kind: shard}}\n", FED_E_UNSUPPORTED, "shards");
   refuses("simulate:\n  partition: {kind: file}\n", FED_E_MISSING, "job.yaml:8:");
+  refuses("simulate:\n  partition: {kind: column}\n", FED_E_MISSING, "simulate.partition.columns");
+  refuses("simulate: {partition: {columns: []}}\n", FED_E_TYPE, "columns");
   refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
 }
 
@@ -83,7 +85,18 @@ static void a_partition_in_one_word(void **state) {
   assert_true(settings->kind == FED__PARTITION_POWER_LAW && settings->exponent == 1.5);
   assert_int_equal(fed__partition_choose(&job, "drawn:7"), FED_OK);
   assert_int_equal(settings->examples, 7);
+  assert_int_equal(fed__partition_choose(&job, "column"), FED_E_USAGE); /* the job has none */
+  assert_int_equal(fed__partition_choose(&job, "column:play,the role"), FED_OK);
+  assert_int_equal(settings->kind, FED__PARTITION_COLUMN);
+  assert_int_equal(settings->column_count, 2);
+  assert_string_equal(settings->columns[0], "play");
+  assert_string_equal(settings->columns[1], "the role");
+  assert_null(settings->columns[2]);
+  assert_int_equal(fed__partition_choose(&job, "column"), FED_OK);
   static const char *const wrong[] = {"",
+                                      "column:",
+                                      "column:a,,b",
+                                      "column:1,2,3,4,5,6,7,8,9",
                                       "iids",
                                       "iid:1",
                                       "labels:0",
@@ -96,6 +109,7 @@ static void a_partition_in_one_word(void **state) {
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     if (fed__partition_choose(&job, wrong[i]) != FED_E_USAGE) fail_msg("accepted: %s", wrong[i]);
   assert_string_equal(settings->file, "b:c"); /* is still its own */
+  assert_string_equal(settings->columns[1], "the role");
   fed__job_clear(&job);
 }
 

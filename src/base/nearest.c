@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * setting_nearest.c: "did you mean …?": the name with the smallest edit distance, where swapping
+ * nearest.c: "did you mean …?": the name with the smallest edit distance, where swapping
  * two neighbouring letters counts as one edit (optimal string alignment).
  */
-#include "job/settings.h"
+#include "base/nearest.h"
+
+#include <string.h>
 
 #define LENGTH_MAX 48
 
@@ -26,7 +28,7 @@ static size_t distance(const char *a, const char *b) {
   return d[rows][columns];
 }
 
-const char *fed__setting_nearest(const char *word, const char *const *names, size_t count) {
+const char *fed__nearest_name(const char *word, const char *const *names, size_t count) {
   const char *nearest = NULL;
   if (strlen(word) > LENGTH_MAX) return NULL;
   size_t smallest = strlen(word) / 3 + 1;
