@@ -72,6 +72,13 @@ struct fed__device_settings {
   double drop_out;     /* the part of tasks that never come back */
 };
 
+/* At which clients a version is measured while a simulation runs. */
+enum fed__evaluated_clients { FED__EVALUATED_COHORT, FED__EVALUATED_SAMPLE, FED__EVALUATED_ALL };
+struct fed__client_evaluation {
+  enum fed__evaluated_clients clients; /* cohort: what it finds of the version that it receives */
+  uint32_t sample;
+};
+
 struct fed__job {
   const struct fed_context *context;
   uint32_t version;  /* of the job file's schema: 1 */
@@ -154,6 +161,7 @@ struct fed__job {
     uint32_t clients;
     struct fed__partition_settings partition;
     struct fed__device_settings device;
+    struct fed__client_evaluation evaluate;
   } simulate;
 };
 

@@ -82,6 +82,20 @@ static const struct fed__setting device[] = {
      .meaning = "the part of tasks from which no answer comes"},
     {NULL}};
 
+static const char *const evaluated[] = {[FED__EVALUATED_COHORT] = "cohort",
+                                        [FED__EVALUATED_SAMPLE] = "sample",
+                                        [FED__EVALUATED_ALL] = "all",
+                                        NULL};
+
+static const struct fed__setting evaluate[] = {
+    {"clients", FED__SETTING_WORD, AT(evaluate.clients), .initial = "cohort", .words = evaluated,
+     .meaning =
+         "at whom a version is measured: cohort, as in a deployment, by those who receive it "
+         "for the next round; or the new version at a sample, or at all (at most 10000)"},
+    {"sample", FED__SETTING_COUNT, AT(evaluate.sample), .initial = "100", .minimum = 1,
+     .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "sample: so many, evenly spaced"},
+    {NULL}};
+
 const struct fed__setting fed__simulate_settings[] = {
     {"clients", FED__SETTING_COUNT, AT(clients), .initial = "100", .minimum = 1,
      .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "that there are"},
@@ -89,6 +103,9 @@ const struct fed__setting fed__simulate_settings[] = {
      .meaning = "how one data set is divided among them"},
     {"device", FED__SETTING_SECTION, .inner = device,
      .meaning = "how fast and how reliable they are, on the virtual clock"},
+    {"evaluate", FED__SETTING_SECTION, .inner = evaluate,
+     .meaning =
+         "what is known of single clients after each evaluation; at the end all are measured"},
     {NULL}};
 
 const char *fed__partition_kind_name(enum fed__partition_kind kind) { return kinds[kind]; }

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * simulate_output.c: rounds as lines of a table and of metrics.jsonl; the summary.
+ * simulate_output.c: rounds as lines of a table and of metrics.jsonl; the files.
  */
 #include "programs/simulate_output.h"
 #include "base/file.h"
 #include "base/raise.h"
-#include "crypto/hash.h"
-#include "fed/safetensors.h"
-#include "job/simulate_section.h"
 #include "programs/model_files.h"
+#include "programs/simulate_summary.h"
+#include "programs/simulate_tables.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define PROGRESS_US 100000 /* between two looks at it */
 #define ROWS_MAX 50        /* of the table */
+#define FILE_BYTES_MAX ((size_t)1 << 30)
 
-static double seconds(const struct fed__simulate_output *output) {
+double fed__simulate_seconds(const struct fed__simulate_output *output) {
   struct fed_clock *clock = output->invocation->context->clock;
   return output->seconds_before + (double)(clock->monotonic_us(clock) - output->started_us) * 1e-6;
 }
@@ -29,35 +28,11 @@ static int tells(const struct fed__simulate_output *output) {
   return !output->invocation->quiet && !output->invocation->json;
 }
 
-static int has_accuracy(const struct fed__simulate_output *output) {
-  const enum fed_loss loss = output->job->train.options.loss;
-  return loss != FED_LOSS_MEAN_SQUARED_ERROR && loss != FED_LOSS_HUBER && loss != FED_LOSS_OUTPUT;
-}
-
 /* ---- metrics.jsonl -------------------------------------------------------------------------- */
-
-static json_t *sums_json(const struct fed__simulate_output *output,
-                         const struct fed__metric_sums *sums) {
-  if (!sums->example_count) return json_null();
-  json_t *json = json_pack("{s:I, s:f}", "examples", (json_int_t)sums->example_count, "loss",
-                           fed__metric_sums_loss(sums));
-  if (has_accuracy(output))
-    json_object_set_new(json, "accuracy", json_real(fed__metric_sums_accuracy(sums)));
-  return json;
-}
 
 static void write_round(struct fed__simulate_output *output,
                         const struct fed__simulated_round *round) {
-  json_t *json = json_pack(
-      "{s:I, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:s?}", "round",
-      (json_int_t)round->round, "attempt", (int)round->attempt, "kind",
-      round->kind == FED__ROUND_TRAIN ? "train" : "evaluate", "cohort", (int)round->cohort,
-      "reported", (int)round->reported, "diverged", (int)round->diverged, "trained",
-      sums_json(output, &round->trained), "evaluated", sums_json(output, &round->evaluated),
-      "tested", sums_json(output, &round->tested), "clamped", (json_int_t)round->clamped_count,
-      "down_bytes", (json_int_t)round->down_bytes, "up_bytes", (json_int_t)round->up_bytes,
-      "virtual_s", round->virtual_s, "seconds", round->real_s, "failure", round->failure);
-  if (json && !round->failure) json_object_del(json, "failure");
+  json_t *json = fed__round_json(output->job, round);
   if (json) json_dumpf(json, output->metrics, JSON_COMPACT | JSON_REAL_PRECISION(9));
   fputc('\n', output->metrics);
   json_decref(json);
@@ -65,7 +40,7 @@ static void write_round(struct fed__simulate_output *output,
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-static const char *format_time(double s, char text[24]) {
+const char *fed__format_seconds(double s, char text[24]) {
   if (s < 600)
     snprintf(text, 24, "%.1f s", s);
   else if (s < 36000)
@@ -84,19 +59,20 @@ static void print_figures(const struct fed__simulate_output *output,
   const struct fed__metric_sums *figures = figures_of(round);
   char accuracy[16] = "-", loss[16] = "-", trained[16] = "-", clock[24];
   if (figures->example_count) snprintf(loss, sizeof loss, "%.4f", fed__metric_sums_loss(figures));
-  if (figures->example_count && has_accuracy(output))
+  if (figures->example_count && fed__has_accuracy(output->job))
     snprintf(accuracy, sizeof accuracy, "%.2f %%", fed__metric_sums_accuracy(figures) * 100);
   if (round->trained.example_count)
     snprintf(trained, sizeof trained, "%.4f", fed__metric_sums_loss(&round->trained));
   printf("%7llu %8u %10s %10s %9s %11.1f %12s %9.1f", (unsigned long long)round->round,
          round->reported, trained, accuracy, loss,
          (double)(output->down_bytes + output->up_bytes) * 1e-6,
-         format_time(round->virtual_s, clock), seconds(output));
+         fed__format_seconds(round->virtual_s, clock), fed__simulate_seconds(output));
 }
 
 static double seconds_left(const struct fed__simulate_output *output, uint64_t done) {
   const uint64_t all = output->job->rounds.count;
-  return done && done < all ? seconds(output) / (double)done * (double)(all - done) : 0;
+  return done && done < all ? fed__simulate_seconds(output) / (double)done * (double)(all - done)
+                            : 0;
 }
 
 /* On a terminal the newest round is always there, on a line that is written again; the rows that
@@ -106,7 +82,7 @@ static void show_round(struct fed__simulate_output *output,
   const uint32_t all = output->job->rounds.count;
   const uint32_t every = (all + ROWS_MAX - 1) / ROWS_MAX;
   const int stays = round->round % every == 0 || round->round >= all;
-  const int64_t now_us = (int64_t)(seconds(output) * 1e6);
+  const int64_t now_us = (int64_t)(fed__simulate_seconds(output) * 1e6);
   char left[24];
   if (!tells(output) || round->failure) return;
   if (!output->header_printed++)
@@ -117,7 +93,7 @@ static void show_round(struct fed__simulate_output *output,
     printf("\r\033[K");
     print_figures(output, round);
     if (!stays)
-      printf("   %s left", format_time(seconds_left(output, round->round), left));
+      printf("   %s left", fed__format_seconds(seconds_left(output, round->round), left));
     else
       putchar('\n');
   } else if (stays) {
@@ -147,100 +123,63 @@ static void round_over(struct fed__simulation_observer *self,
   if (!round->trained.example_count) output->last.trained = before.trained;
 }
 
-/* ---- the summary ---------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
-static json_t *spread_json(const struct fed__spread *spread) {
-  if (!spread->count) return json_null();
-  return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "clients",
-                   (json_int_t)spread->count, "mean", spread->mean, "deviation", spread->deviation,
-                   "lowest", spread->lowest, "median", spread->median, "highest", spread->highest,
-                   "lowest_tenth", spread->lowest_tenth, "highest_tenth", spread->highest_tenth,
-                   "jain", spread->jain);
-}
-
-/* The hash of model.safetensors: a name for the result, as in a deployment. */
-static int hash_model(const struct fed__simulation *simulation, char hex[FED__DIGEST_HEX_SIZE]) {
-  struct fed_buffer file;
-  fed_buffer_init(&file, simulation->context, SIZE_MAX);
-  const int code = fed_safetensors_encode(&simulation->current, NULL, 0, &file);
-  if (code == FED_OK) {
-    const struct fed__digest digest = fed__sha256_of(fed_buffer_slice(&file));
-    fed__digest_encode(&digest, hex);
-  }
-  fed_buffer_clear(&file);
-  return code;
-}
-
-static json_t *summary_json(const struct fed__simulate_output *output,
-                            const struct fed__simulation *simulation,
-                            const struct fed__simulated_clients *clients, const char *hash) {
-  const struct fed__job *job = output->job;
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  json_t *json = json_pack(
-      "{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:o}", "job", job->name, "seed",
-      (json_int_t)job->seed, "clients", (json_int_t)simulation->partition.client_count, "eligible",
-      (json_int_t)simulation->eligible_count, "partition",
-      fed__partition_kind_name(job->simulate.partition.kind), "rounds",
-      (json_int_t)simulation->version, "failed_rounds", (json_int_t)output->failed_rounds, "end",
-      fed__round_end_name(simulation->end), "model", hash, "tested",
-      sums_json(output, &output->last.tested), "evaluated",
-      sums_json(output, &output->last.evaluated), "trained",
-      sums_json(output, &output->last.trained));
-  json_t *more = json_pack(
-      "{s:o, s:o, s:I, s:I, s:f, s:f, s:I, s:I, s:I}", "client_accuracy",
-      has_accuracy(output) ? spread_json(&clients->accuracy) : json_null(), "client_loss",
-      spread_json(&clients->loss), "down_bytes", (json_int_t)output->down_bytes, "up_bytes",
-      (json_int_t)output->up_bytes, "virtual_s", (double)simulation->now_us * 1e-6, "seconds",
-      seconds(output), "visits", (json_int_t)simulation->visits_done, "threads",
-      (json_int_t)output->thread_count, "peak_bytes", (json_int_t)usage.ru_maxrss * 1024);
-  json_object_update(json, more);
-  json_decref(more);
-  return json;
-}
-
-static int write_summary(struct fed__simulate_output *output, json_t *summary) {
+static int write_file(const struct fed__simulate_output *output, const char *name,
+                      struct fed_slice content) {
   char path[FED__PATH_MAX];
-  FED_TRY(fed__path_join(path, sizeof path, output->folder, "summary.json"));
+  FED_TRY(fed__path_join(path, sizeof path, output->folder, name));
+  return fed__file_write_quick(path, content, FED__FILE_SHARED);
+}
+
+static int write_summary(const struct fed__simulate_output *output, const json_t *summary) {
   char *text = summary ? json_dumps(summary, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
-  const int code = text ? fed__file_write_quick(path, fed_slice_of_text(text), FED__FILE_SHARED)
-                        : FED_RAISE(FED_E_MEMORY, "out of memory for summary.json");
+  if (!text) return FED_RAISE(FED_E_MEMORY, "out of memory for summary.json");
+  const int code = write_file(output, "summary.json", fed_slice_of_text(text));
   if (code == FED_OK && output->invocation->json) printf("%s\n", text);
   free(text); /* jansson's */
   return code;
 }
 
-static void print_spread(const char *what, const struct fed__spread *spread, double unit,
-                         const char *unit_name, double worst) {
-  printf("  %-12s mean %.4g%s, standard deviation %.3g%s, worst tenth %.4g%s, Jain %.4f\n", what,
-         spread->mean * unit, unit_name, spread->deviation * unit, unit_name, worst * unit,
-         unit_name, spread->jain);
+static int read_metrics(struct fed__simulate_output *output, struct fed_buffer *lines) {
+  char path[FED__PATH_MAX];
+  if (fflush(output->metrics) != 0 || ferror(output->metrics))
+    return FED_RAISE(FED_E_IO, "cannot write '%s/metrics.jsonl'", output->folder);
+  FED_TRY(fed__path_join(path, sizeof path, output->folder, "metrics.jsonl"));
+  return fed__file_read(path, lines);
 }
 
-static void print_summary(const struct fed__simulate_output *output,
-                          const struct fed__simulation *simulation,
-                          const struct fed__simulated_clients *clients) {
-  char clock[24];
-  printf("\n%s after %llu rounds; %u clients, %u of them with enough examples\n",
-         fed__round_end_name(simulation->end), (unsigned long long)simulation->version,
-         simulation->partition.client_count, simulation->eligible_count);
-  const struct fed__metric_sums *tested = &output->last.tested;
-  if (tested->example_count && has_accuracy(output))
-    printf("  test set     accuracy %.2f %%, loss %.4f\n", fed__metric_sums_accuracy(tested) * 100,
-           fed__metric_sums_loss(tested));
-  else if (tested->example_count)
-    printf("  test set     loss %.4f\n", fed__metric_sums_loss(tested));
-  if (clients->loss.count)
-    printf("The final model on the held-out rows of %zu clients\n", clients->loss.count);
-  if (clients->accuracy.count && has_accuracy(output))
-    print_spread("accuracy", &clients->accuracy, 100, " %", clients->accuracy.lowest_tenth);
-  if (clients->loss.count) print_spread("loss", &clients->loss, 1, "", clients->loss.highest_tenth);
-  printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
-         "threads\n%s: model.onnx, model.safetensors, metrics.jsonl, summary.json\n",
-         (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,
-         format_time((double)simulation->now_us * 1e-6, clock),
-         (unsigned long long)simulation->visits_done, seconds(output), output->thread_count,
-         output->folder);
+static int write_tables(struct fed__simulate_output *output, const json_t *details,
+                        struct fed_slice lines) {
+  struct fed_buffer table;
+  fed_buffer_init(&table, output->invocation->context, FILE_BYTES_MAX);
+  int code = fed__metrics_csv_encode(lines, &table);
+  if (code == FED_OK) code = write_file(output, "metrics.csv", fed_buffer_slice(&table));
+  table.size = 0;
+  if (code == FED_OK) code = fed__clients_csv_encode(details, &table);
+  if (code == FED_OK) code = write_file(output, "clients.csv", fed_buffer_slice(&table));
+  table.size = 0;
+  if (code == FED_OK) code = fed__confusion_csv_encode(output->job, details, &table);
+  if (code == FED_OK) code = write_file(output, "confusion.csv", fed_buffer_slice(&table));
+  fed_buffer_clear(&table);
+  return code;
+}
+
+static int write_all(struct fed__simulate_output *output, const struct fed__simulation *simulation,
+                     const struct fed__final_figures *figures) {
+  struct fed_buffer lines;
+  json_t *summary = NULL, *details = fed__details_json(simulation, figures);
+  fed_buffer_init(&lines, output->invocation->context, FILE_BYTES_MAX);
+  int code = fed__model_files_write(simulation->context, output->folder, simulation->model,
+                                    &simulation->current);
+  if (code == FED_OK) code = fed__summary_make(output, simulation, figures, &summary);
+  if (code == FED_OK) code = read_metrics(output, &lines);
+  if (code == FED_OK) code = write_tables(output, details, fed_buffer_slice(&lines));
+  if (code == FED_OK) code = write_summary(output, summary);
+  json_decref(summary);
+  json_decref(details);
+  fed_buffer_clear(&lines);
+  return code;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -279,8 +218,8 @@ int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
     double seconds;
     uint64_t down_bytes, up_bytes, failed_rounds;
     struct fed__simulated_round last;
-  } state = {seconds(output), output->down_bytes, output->up_bytes, output->failed_rounds,
-             output->last};
+  } state = {fed__simulate_seconds(output), output->down_bytes, output->up_bytes,
+             output->failed_rounds, output->last};
   FED_TRY(carry_metrics(output, checkpoint));
   FED_TRY(fed__checkpoint_bytes(checkpoint, "output", &state, sizeof state));
   if (!checkpoint->is_reading) return FED_OK;
@@ -294,18 +233,11 @@ int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
 
 int fed__simulate_output_finish(struct fed__simulate_output *output,
                                 struct fed__simulation *simulation) {
-  struct fed__simulated_clients clients;
-  char hash[FED__DIGEST_HEX_SIZE];
-  FED_TRY(fed__simulation_measure_clients(simulation, &clients));
-  FED_TRY(hash_model(simulation, hash));
-  FED_TRY(fed__model_files_write(simulation->context, output->folder, simulation->model,
-                                 &simulation->current));
-  json_t *summary = summary_json(output, simulation, &clients, hash);
-  const int code = write_summary(output, summary);
-  json_decref(summary);
-  if (code == FED_OK && (fflush(output->metrics) != 0 || ferror(output->metrics)))
-    return FED_RAISE(FED_E_IO, "cannot write '%s/metrics.jsonl'", output->folder);
-  if (code == FED_OK && tells(output)) print_summary(output, simulation, &clients);
+  struct fed__final_figures figures;
+  FED_TRY(fed__final_figures_init(&figures, simulation));
+  const int code = write_all(output, simulation, &figures);
+  if (code == FED_OK && tells(output)) fed__summary_print(output, simulation, &figures);
+  fed__final_figures_clear(&figures);
   return code;
 }
 

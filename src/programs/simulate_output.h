@@ -2,7 +2,8 @@
  *
  * simulate_output.h: what a simulation shows and writes.
  *
- *   DIR/  metrics.jsonl (a line a round)  summary.json  model.onnx  model.safetensors
+ *   DIR/  metrics.jsonl (a line a round)  metrics.csv (the same as a table)
+ *         clients.csv  confusion.csv  summary.json  model.onnx  model.safetensors
  */
 #ifndef FED_SIMULATE_OUTPUT_H
 #define FED_SIMULATE_OUTPUT_H
@@ -33,7 +34,12 @@ FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output, int
 /* What goes on after an interruption, into a checkpoint or out of it. */
 FED_MUST int fed__simulate_output_carry(void *output, struct fed__checkpoint *checkpoint);
 
-/* The models, summary.json, and the summary on standard output. */
+double fed__simulate_seconds(const struct fed__simulate_output *output); /* since it began */
+
+/* "12.3 s", "4.5 min", "7.8 h" into `text`. */
+const char *fed__format_seconds(double seconds, char text[24]);
+
+/* The models, the tables, summary.json, and the summary on standard output. */
 FED_MUST int fed__simulate_output_finish(struct fed__simulate_output *output,
                                          struct fed__simulation *simulation);
 void fed__simulate_output_end(struct fed__simulate_output *output);

@@ -143,6 +143,13 @@ static void note_losses(struct fed__simulation *simulation) {
   }
 }
 
+/* Is the version that a round makes one of those that are looked at closely? */
+static int is_measured(const struct fed__simulation *simulation, uint64_t version) {
+  const struct fed__job *job = simulation->job;
+  return job->evaluate.every &&
+         (version % job->evaluate.every == 0 || version == job->rounds.count);
+}
+
 static int visit_cohort(struct fed__simulation *simulation) {
   struct fed__simulated_round *open = &simulation->open;
   struct fed__visit_sums sums;
@@ -152,6 +159,7 @@ static int visit_cohort(struct fed__simulation *simulation) {
       .train = open->kind == FED__ROUND_TRAIN,
       .evaluate =
           fed__plan_evaluates(simulation->job, open->round, open->kind == FED__ROUND_EVALUATE),
+      .measure_distance = is_measured(simulation, open->round),
       .visits = simulation->visits,
       .count = simulation->visit_count};
   simulation->plan.rule->begin(simulation->aggregate);
@@ -162,7 +170,29 @@ static int visit_cohort(struct fed__simulation *simulation) {
   open->evaluated = sums.evaluated;
   open->diverged = (uint32_t)sums.diverged_count;
   open->clamped_count = sums.clamped_count;
-  return FED_OK;
+  open->clients.version = simulation->version;
+  return visits.evaluate ? fed__client_figures_of(simulation->context, visits.visits, visits.count,
+                                                  &open->clients)
+                         : FED_OK;
+}
+
+static double weight_of(const struct fed__simulation *simulation, uint32_t client) {
+  const size_t examples = fed__partition_train_count(&simulation->partition, client);
+  return (double)fed__plan_weight(simulation->job, examples);
+}
+
+/* Whose work is in the model, and how far they went for it. */
+static void note_visits(struct fed__simulation *simulation) {
+  struct fed__drift *drift = &simulation->open.drift;
+  const int measured = is_measured(simulation, simulation->version);
+  for (size_t i = 0; i < simulation->visit_count; i++) {
+    const struct fed__visit *visit = &simulation->visits[i];
+    if (visit->diverged) continue;
+    simulation->rounds_trained[visit->client]++;
+    if (measured) fed__drift_add(drift, visit->distance, weight_of(simulation, visit->client));
+  }
+  if (measured)
+    fed__drift_finish(drift, fed__params_distance(&simulation->current, &simulation->previous));
 }
 
 /* FED_E_NOT_FINITE for a model that no round should go on from: a failure of the round, not of the
@@ -186,24 +216,28 @@ static int make_model(struct fed__simulation *simulation) {
   simulation->current = next;
   simulation->has_previous = 1;
   simulation->version = open->round;
+  note_visits(simulation);
   return FED_OK;
 }
 
-static int wants_test(const struct fed__simulation *simulation) {
-  const struct fed__job *job = simulation->job;
-  return fed__pool_test_set(simulation->pool) && (simulation->version % job->evaluate.every == 0 ||
-                                                  simulation->version == job->rounds.count);
+static int measure_clients(struct fed__simulation *simulation) {
+  const struct fed__client_evaluation *settings = &simulation->job->simulate.evaluate;
+  const uint32_t wanted = settings->clients == FED__EVALUATED_ALL ? UINT32_MAX : settings->sample;
+  if (settings->clients == FED__EVALUATED_COHORT) return FED_OK;
+  return fed__simulation_measure_clients(simulation, wanted, &simulation->open.clients, NULL, NULL);
 }
 
 /* As the server measures: on the test set if there is one, else by what the cohort found. */
 static int measure(struct fed__simulation *simulation, struct fed__round_event *event) {
   struct fed__simulated_round *open = &simulation->open;
   const struct fed__metric_sums *found = &open->evaluated;
-  if (wants_test(simulation)) {
+  const int has_test = fed__pool_test_set(simulation->pool) != NULL;
+  if (is_measured(simulation, simulation->version)) FED_TRY(measure_clients(simulation));
+  if (has_test && is_measured(simulation, simulation->version)) {
     const int code = fed__pool_test(simulation->pool, &simulation->current, &open->tested);
     if (code != FED_OK && code != FED_E_NOT_FINITE) return code;
   }
-  if (fed__pool_test_set(simulation->pool)) found = &open->tested;
+  if (has_test) found = &open->tested;
   if (found->example_count) {
     event->measured = 1;
     event->accuracy = fed__metric_sums_accuracy(found);
@@ -295,7 +329,7 @@ static int next_event(struct fed__simulation *simulation) {
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static int is_eligible(const struct fed__simulation *simulation, uint32_t client) {
+int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client) {
   const size_t train = fed__partition_train_count(&simulation->partition, client);
   const size_t held_out = fed__partition_held_out_count(&simulation->partition, client);
   return train > 0 && train + held_out >= simulation->job->data.examples_min;
@@ -315,7 +349,7 @@ static int gather_clients(struct fed__simulation *simulation) {
   struct fed__round_event event = event_of(simulation, FED__EVENT_CHECK_IN);
   fed__round_resume_closing(&simulation->round, 0);
   for (event.client = 0; event.client < simulation->partition.client_count; event.client++) {
-    if (!is_eligible(simulation, event.client)) continue;
+    if (!fed__simulation_is_eligible(simulation, event.client)) continue;
     simulation->eligible_count++;
     note_client(simulation, event.client);
     FED_TRY(step(simulation, &event));
@@ -341,53 +375,6 @@ int fed__simulation_run(struct fed__simulation *simulation) {
     FED_TRY(rest(simulation));
   }
   return FED_OK;
-}
-
-/* ---- every client --------------------------------------------------------------------------- */
-
-static int spread_clients(struct fed__simulation *simulation, const struct fed__visit *visits,
-                          size_t count, struct fed__simulated_clients *clients) {
-  double *values = fed__alloc(simulation->context, 2 * count * sizeof *values);
-  size_t measured = 0;
-  if (!values) return FED_E_MEMORY;
-  for (size_t i = 0; i < count; i++) {
-    const struct fed_metrics *found = &visits[i].evaluation;
-    if (visits[i].diverged || !found->example_count) continue;
-    values[measured] = (double)found->correct_count / (double)found->example_count;
-    values[count + measured++] = found->loss_sum / (double)found->example_count;
-  }
-  fed__spread_of(values, measured, &clients->accuracy);
-  fed__spread_of(values + count, measured, &clients->loss);
-  fed__free(simulation->context, values);
-  return FED_OK;
-}
-
-static int measure_clients(struct fed__simulation *simulation, struct fed__visit *visits,
-                           struct fed__simulated_clients *clients) {
-  const uint32_t all = simulation->partition.client_count;
-  const uint32_t most = all < FED__CLIENTS_MEASURED_MAX ? all : FED__CLIENTS_MEASURED_MAX;
-  struct fed__visit_sums sums;
-  size_t count = 0;
-  for (uint32_t i = 0; i < most; i++) {
-    const uint32_t client = (uint32_t)((uint64_t)i * all / most);
-    if (is_eligible(simulation, client)) visits[count++].client = client;
-  }
-  const struct fed__visits work = {
-      .params = &simulation->current, .evaluate = 1, .visits = visits, .count = count};
-  FED_TRY(fed__pool_visit(simulation->pool, &work, NULL, &sums));
-  return count ? spread_clients(simulation, visits, count, clients) : FED_OK;
-}
-
-int fed__simulation_measure_clients(struct fed__simulation *simulation,
-                                    struct fed__simulated_clients *clients) {
-  *clients = (struct fed__simulated_clients){0};
-  if (simulation->job->data.holdout == 0) return FED_OK;
-  struct fed__visit *visits =
-      fed__zalloc(simulation->context, FED__CLIENTS_MEASURED_MAX, sizeof *visits);
-  if (!visits) return FED_E_MEMORY;
-  const int code = measure_clients(simulation, visits, clients);
-  fed__free(simulation->context, visits);
-  return code;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -446,6 +433,7 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
   fed_params_clear(&simulation->current);
   fed_params_clear(&simulation->previous);
   fed__free(simulation->context, simulation->visits);
+  fed__free(simulation->context, simulation->rounds_trained);
   *simulation = (struct fed__simulation){0};
 }
 
@@ -459,6 +447,10 @@ int fed__simulation_use(struct fed__simulation *simulation, struct fed__partitio
   if (simulation->partition.example_count != count)
     return FED_RAISE(FED_E_RANGE, "a partition of %zu examples, but the data has %zu",
                      simulation->partition.example_count, count);
+  fed__free(simulation->context, simulation->rounds_trained);
+  simulation->rounds_trained = fed__zalloc(simulation->context, simulation->partition.client_count,
+                                           sizeof *simulation->rounds_trained);
+  if (!simulation->rounds_trained) return FED_E_MEMORY;
   FED_TRY(fed__partition_hold_out(&simulation->partition, simulation->job));
   FED_TRY(fed__pool_set_partition(simulation->pool, &simulation->partition));
   return fed__round_set_client_count(&simulation->round, simulation->partition.client_count);

@@ -13,8 +13,9 @@
 #ifndef FED_SIMULATE_SIMULATION_H
 #define FED_SIMULATE_SIMULATION_H
 
+#include "simulate/drift.h"
+#include "simulate/evaluation.h"
 #include "simulate/event_queue.h"
-#include "simulate/spread.h"
 #include "simulate/worker_pool.h"
 
 /* What is known about a round when it is over. */
@@ -27,6 +28,8 @@ struct fed__simulated_round {
   struct fed__metric_sums trained, evaluated, tested; /* example_count 0: not measured. `evaluated`
                                                          is of the model that the cohort received,
                                                          `tested` of the one that it made */
+  struct fed__client_figures clients; /* of the cohort, or of those that the settings ask for */
+  struct fed__drift drift;
   uint64_t clamped_count;
   uint64_t down_bytes, up_bytes; /* payloads of messages since the round before */
   double virtual_s;              /* since the run began */
@@ -45,11 +48,6 @@ struct fed__simulation_observer {
    * the last time when `stopping`. A failure ends the run. */
   int (*at_rest)(struct fed__simulation_observer *self, struct fed__simulation *simulation,
                  int stopping);
-};
-
-/* The final model on the held-out rows of each client; count 0: not measured. */
-struct fed__simulated_clients {
-  struct fed__spread accuracy, loss;
 };
 
 struct fed__simulation {
@@ -77,6 +75,7 @@ struct fed__simulation {
   int is_resumed;                   /* the state is a checkpoint's */
   int code;                         /* of a failure in an effect */
   uint64_t version;                 /* rounds that made a model */
+  uint32_t *rounds_trained;         /* by client: rounds whose model it is in */
   uint64_t visits_done;
   enum fed__round_end end;
 };
@@ -109,11 +108,7 @@ FED_MUST int fed__simulation_use(struct fed__simulation *simulation,
  * see `end`. */
 FED_MUST int fed__simulation_run(struct fed__simulation *simulation);
 
-#define FED__CLIENTS_MEASURED_MAX 10000
-
-/* Measure the final model at every client (of more than FED__CLIENTS_MEASURED_MAX at as many,
- * evenly spaced). */
-FED_MUST int fed__simulation_measure_clients(struct fed__simulation *simulation,
-                                             struct fed__simulated_clients *clients);
+/* Does the client have enough examples to take part? */
+int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client);
 
 #endif

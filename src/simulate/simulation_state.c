@@ -98,6 +98,8 @@ int fed__simulation_carry(struct fed__simulation *simulation, struct fed__checkp
   FED_TRY(carry_models(simulation, checkpoint));
   FED_TRY(carry_table(&simulation->round, checkpoint));
   FED_TRY(carry_open_round(simulation, checkpoint));
+  FED_TRY(fed__checkpoint_array(checkpoint, "rounds_trained", FED_U32, simulation->rounds_trained,
+                                simulation->partition.client_count));
   FED_TRY(fed__checkpoint_bytes(checkpoint, "queue", queue->items,
                                 queue->count * sizeof *queue->items));
   simulation->is_resumed |= checkpoint->is_reading;

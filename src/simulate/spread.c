@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spread.c: mean, deviation, tenths and Jain's index, from one sort.
+ * spread.c: mean, deviation, percentiles, tenths and Jain's index, from one sort.
  */
 #include "simulate/spread.h"
 
@@ -18,6 +18,13 @@ static double mean_of(const double *values, size_t count) {
   return sum / (double)count;
 }
 
+static double percentile(const double *values, size_t count, double share) {
+  const double position = share * (double)(count - 1);
+  const size_t below = (size_t)position;
+  if (below + 1 >= count) return values[count - 1];
+  return values[below] + (position - (double)below) * (values[below + 1] - values[below]);
+}
+
 void fed__spread_of(double *values, size_t count, struct fed__spread *spread) {
   double squares = 0, distances = 0;
   *spread = (struct fed__spread){.count = count};
@@ -31,7 +38,11 @@ void fed__spread_of(double *values, size_t count, struct fed__spread *spread) {
   }
   spread->deviation = sqrt(distances / (double)count);
   spread->lowest = values[0];
-  spread->median = (values[(count - 1) / 2] + values[count / 2]) / 2;
+  spread->p5 = percentile(values, count, 0.05);
+  spread->p25 = percentile(values, count, 0.25);
+  spread->median = percentile(values, count, 0.5);
+  spread->p75 = percentile(values, count, 0.75);
+  spread->p95 = percentile(values, count, 0.95);
   spread->highest = values[count - 1];
   spread->lowest_tenth = mean_of(values, tenth);
   spread->highest_tenth = mean_of(values + count - tenth, tenth);

@@ -6,6 +6,7 @@
 #include "simulate/worker_pool.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "simulate/drift.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,6 +14,15 @@
 #define TEST_BATCH 64      /* as at the server, so that figures agree to the bit */
 #define TEST_ITEM_ROWS 640 /* whole batches */
 #define ITEMS_PER_TAKE 16  /* at most: to not meet at the counter for each tiny visit */
+
+/* What the model is asked about. */
+struct questions {
+  const struct fed_params *params;
+  int of_test;
+  const uint32_t *rows;
+  size_t count;
+  struct fed__outcomes *outcomes;
+};
 
 struct worker {
   struct fed__pool *pool;
@@ -42,6 +52,7 @@ struct fed__pool {
   int (*work)(struct worker *worker, size_t item);
   const struct fed__visits *visits;
   const struct fed_params *tested_params;
+  const struct questions *questions;
   size_t item_count, items_per_take;
   atomic_size_t next_item;
   int code; /* the first failure, and its text */
@@ -122,6 +133,13 @@ static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t)
 
 /* ---- visits --------------------------------------------------------------------------------- */
 
+/* The update has left, so its memory is free for the trained model. */
+static int measure_distance(struct worker *worker, struct fed__visit *visit) {
+  FED_TRY(fed_trainer_params(worker->trainer, &worker->trained));
+  visit->distance = fed__params_distance(&worker->trained, worker->pool->visits->params);
+  return FED_OK;
+}
+
 static int train(struct worker *worker, const struct fed__client_rows *rows,
                  struct fed__visit *visit) {
   struct fed__pool *pool = worker->pool;
@@ -150,6 +168,7 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
   fed__free(setting->context, row_weights);
   FED_TRY(code);
   visit->training = result.metrics;
+  if (visits->measure_distance) FED_TRY(measure_distance(worker, visit));
   fed__metric_sums_add(&worker->sums.trained, &result.metrics);
   worker->sums.clamped_count += result.clamped_count;
   return setting->plan->rule->add(worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
@@ -165,6 +184,7 @@ static int visit_client(struct worker *worker, size_t item) {
   int code = fed_trainer_reset(worker->trainer, visits->params);
   visit->diverged = 0;
   visit->evaluation = visit->training = (struct fed_metrics){0};
+  visit->distance = 0;
   if (code == FED_OK && visits->evaluate && rows.held_out_count)
     code = fed_evaluate(worker->trainer, worker->examples, rows.held_out, rows.held_out_count,
                         &visit->evaluation);
@@ -235,6 +255,31 @@ int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
   for (uint32_t i = 0; i < pool->setting.thread_count; i++)
     fed__metric_sums_merge(sums, &pool->workers[i].tested);
   return FED_OK;
+}
+
+static int predict_rows(struct worker *worker, size_t item) {
+  const struct questions *questions = worker->pool->questions;
+  const size_t first = item * TEST_ITEM_ROWS, left = questions->count - first;
+  FED_TRY(fed_trainer_reset(worker->trainer, questions->params));
+  return fed__outcomes_gather(questions->outcomes, first, worker->trainer,
+                              questions->of_test ? worker->test : worker->examples,
+                              questions->rows + first,
+                              left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS);
+}
+
+int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, int of_test,
+                      const uint32_t *rows, size_t row_count, struct fed__outcomes *outcomes) {
+  const struct questions questions = {params, of_test, rows, row_count, outcomes};
+  FED_TRY(fed__outcomes_init(outcomes, pool->setting.context, pool->workers[0].trainer, row_count));
+  pool->questions = &questions;
+  const int code = run_work(pool, predict_rows, (row_count + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
+  if (code != FED_OK) fed__outcomes_clear(outcomes);
+  pool->questions = NULL;
+  return code;
+}
+
+uint32_t fed__pool_classes(const struct fed__pool *pool) {
+  return fed__trainer_classes(pool->workers[0].trainer);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

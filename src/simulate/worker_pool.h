@@ -14,6 +14,7 @@
 #include "round/local_round.h"
 #include "round/metric_sums.h"
 #include "simulate/partition.h"
+#include "train/outcomes.h"
 
 /* Opens the data, for the first thread, and for each other one from several threads at once where
  * it cannot be shared (fed_examples.share). `test` NULL: there is no test set. Both are the pool's
@@ -50,6 +51,7 @@ struct fed__visit {
   uint32_t client;
   int diverged; /* its training left the finite numbers: it is in no sum */
   struct fed_metrics evaluation, training;
+  double distance; /* from the model that it received to the one that it trained, if asked for */
 };
 
 /* Clients to visit: each begins with `params`; evaluates them on its held-out rows, trains, or both
@@ -57,7 +59,7 @@ struct fed__visit {
 struct fed__visits {
   const struct fed_params *params;
   uint64_t round;
-  int train, evaluate;
+  int train, evaluate, measure_distance;
   struct fed__visit *visits; /* `client` is set; the rest is filled in */
   size_t count;
 };
@@ -75,5 +77,15 @@ FED_MUST int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *v
 /* Measure a model on the test set. FED_E_NOT_FINITE. */
 FED_MUST int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
                             struct fed__metric_sums *sums);
+
+/* What a model says of rows, of the test set or of the training data. The outcomes, in the order of
+ * the rows, are the caller's to clear. FED_E_UNSUPPORTED for a model that tells no classes apart,
+ * FED_E_NOT_FINITE: nothing to clear. */
+FED_MUST int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, int of_test,
+                               const uint32_t *rows, size_t row_count,
+                               struct fed__outcomes *outcomes);
+
+/* As fed__trainer_classes. */
+uint32_t fed__pool_classes(const struct fed__pool *pool);
 
 #endif

@@ -54,12 +54,43 @@ assert summary["clients"] == 20 and summary["rounds"] == 6, summary
 assert summary["tested"]["examples"] == 200 and summary["tested"]["accuracy"] > 0.8, summary
 assert 0 < summary["client_accuracy"]["jain"] <= 1, summary
 assert summary["client_accuracy"]["lowest_tenth"] <= summary["client_accuracy"]["mean"], summary
+classes = summary["test_classes"]
+assert classes["examples"] == 200 and classes["accuracy"] == summary["tested"]["accuracy"], classes
+assert 0.8 < classes["classes"][1]["auc"] <= 1 and classes["mean"]["recall"] > 0.7, classes
+assert summary["settings"]["train.batch_size"] == 16 and summary["data"].endswith("data"), summary
 runs = [[json.loads(line) for line in open(path)] for path in sys.argv[2:]]
 assert [line["round"] for line in runs[0]] == [1, 2, 3, 4, 5, 6, 7]
+assert [line["clients"]["version"] for line in runs[0]] == [0, 1, 2, 3, 4, 5, 6]
+assert all(0 < line["drift"]["agreement"] <= 1.001 for line in runs[0][:6])
 assert runs[0][-1]["kind"] == "evaluate" and runs[0][-1]["reported"] == 5
 for line in runs[0] + runs[1]:
     del line["seconds"]
 assert runs[0] == runs[1]
+CHECK
+python3 - "$work/one" <<'CHECK'
+import csv, json, os, sys
+read = lambda name: list(csv.DictReader(open(os.path.join(sys.argv[1], name), newline="")))
+lines = [json.loads(line) for line in open(os.path.join(sys.argv[1], "metrics.jsonl"))]
+rows = read("metrics.csv")
+assert len(rows) == len(lines) == 7
+for row, line in zip(rows, lines):
+    assert int(row["round"]) == line["round"] and int(row["up_bytes"]) == line["up_bytes"]
+    for path in "clients.accuracy.p25", "drift.mean", "tested.loss":
+        value = line
+        for key in path.split("."):
+            value = value and value[key]
+        assert row[path] == "" if value is None else abs(float(row[path]) - value) < 1e-6, (row, path)
+clients = read("clients.csv")
+summary = json.load(open(os.path.join(sys.argv[1], "summary.json")))
+assert len(clients) == 20
+assert sum(int(c["train_examples"]) + int(c["held_out_examples"]) for c in clients) == 600
+assert sum(int(c["rounds"]) for c in clients) == sum(l["reported"] for l in lines[:6])
+found = [float(c["accuracy"]) for c in clients if c["accuracy"]]
+assert abs(sum(found) / len(found) - summary["client_accuracy"]["mean"]) < 1e-6
+matrix = [row for row in read("confusion.csv") if row["rows"] == "test"]
+assert sum(int(row[k]) for row in matrix for k in "01") == 200
+right = sum(int(row[row["class"]]) for row in matrix)
+assert abs(right / 200 - summary["tested"]["accuracy"]) < 1e-9
 CHECK
 expect 0 simulate other --data "$work/data" --seed 8 --quiet
 cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"

@@ -56,7 +56,7 @@ static void threads_do_not_matter(void **state) {
   (void)state;
   static struct made_up one, many;
   struct fed__simulation simulations[2];
-  struct fed__simulated_clients clients[2];
+  struct fed__client_figures clients[2];
   static const char *const rounds = "count: 4, cohort: 10, over_selection: 1.5, minimum: 4, "
                                     "deadline: 20 s";
   static const char *const more =
@@ -74,7 +74,8 @@ static void threads_do_not_matter(void **state) {
                       simulations[0].current.storage_bytes);
   assert_true(simulations[0].now_us == simulations[1].now_us && simulations[0].now_us > 0);
   for (int i = 0; i < 2; i++)
-    assert_int_equal(fed__simulation_measure_clients(&simulations[i], &clients[i]), FED_OK);
+    assert_int_equal(fed__simulation_measure_clients(&simulations[i], 40, &clients[i], NULL, NULL),
+                     FED_OK);
   assert_memory_equal(&clients[0], &clients[1], sizeof clients[0]);
   assert_in_range(clients[0].accuracy.count, 30, 40); /* some have nothing to hold out */
   assert_true(clients[0].accuracy.mean > 1.0 / CLASSES);

@@ -130,6 +130,11 @@ static void the_spread_of_known_figures(void **state) {
   assert_float_equal(spread.mean, 10.5, 1e-12);
   assert_float_equal(spread.deviation, sqrt((400.0 - 1) / 12), 1e-12);
   assert_true(spread.lowest == 1 && spread.median == 10.5 && spread.highest == 20);
+  /* numpy.percentile(range(1, 21), [5, 25, 75, 95]) */
+  assert_float_equal(spread.p5, 1.95, 1e-12);
+  assert_float_equal(spread.p25, 5.75, 1e-12);
+  assert_float_equal(spread.p75, 15.25, 1e-12);
+  assert_float_equal(spread.p95, 19.05, 1e-12);
   assert_true(spread.lowest_tenth == 1.5 && spread.highest_tenth == 19.5);
   assert_float_equal(spread.jain, 210.0 * 210 / (20 * 2870), 1e-12);
   fed__spread_of(equal, 4, &spread);

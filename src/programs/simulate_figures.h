@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_figures.h: what a simulation measured, as JSON. Functions that make JSON give NULL when
+ * out of memory; JSON is the caller's.
+ */
+#ifndef FED_SIMULATE_FIGURES_H
+#define FED_SIMULATE_FIGURES_H
+
+#include "simulate/simulation.h"
+
+#include <jansson.h>
+
+/* The last model, measured when the run is over. */
+struct fed__final_figures {
+  const struct fed_context *context;
+  struct fed__client_figures clients;
+  struct fed__visit *visits; /* at whom */
+  size_t visit_count;
+  struct fed__classification test, held_out; /* classes 0: not measured */
+};
+FED_MUST int fed__final_figures_init(struct fed__final_figures *figures,
+                                     struct fed__simulation *simulation);
+void fed__final_figures_clear(struct fed__final_figures *figures);
+
+/* Do its metrics count what is correct? */
+int fed__has_accuracy(const struct fed__job *job);
+
+/* null where nothing was measured. */
+json_t *fed__sums_json(const struct fed__job *job, const struct fed__metric_sums *sums);
+json_t *fed__spread_json(const struct fed__spread *spread);
+
+/* A line of metrics.jsonl. */
+json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_round *round);
+
+/* The classes with their figures, and their means; without the matrix. */
+json_t *fed__classification_json(const struct fed__job *job,
+                                 const struct fed__classification *found);
+
+/* What the report shows and summary.json does not hold: matrices, and the clients one by one. */
+json_t *fed__details_json(const struct fed__simulation *simulation,
+                          const struct fed__final_figures *figures);
+
+/* The job's settings as one object, from "train.epochs" to its value. */
+json_t *fed__settings_json(const struct fed__job *job);
+
+/* The class's name, or its number in `text`. */
+const char *fed__class_name(const struct fed__job *job, uint32_t class, char text[16]);
+
+#endif

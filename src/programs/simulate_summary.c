@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * simulate_summary.c: summary.json, and what the terminal shows at the end.
+ */
+#include "programs/simulate_summary.h"
+#include "base/raise.h"
+#include "crypto/hash.h"
+#include "fed/safetensors.h"
+#include "job/simulate_section.h"
+
+#include <math.h>
+#include <sys/resource.h>
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+/* The hash of model.safetensors: a name for the result, as in a deployment. */
+static int hash_model(const struct fed__simulation *simulation, char hex[FED__DIGEST_HEX_SIZE]) {
+  struct fed_buffer file;
+  fed_buffer_init(&file, simulation->context, SIZE_MAX);
+  const int code = fed_safetensors_encode(&simulation->current, NULL, 0, &file);
+  if (code == FED_OK) {
+    const struct fed__digest digest = fed__sha256_of(fed_buffer_slice(&file));
+    fed__digest_encode(&digest, hex);
+  }
+  fed_buffer_clear(&file);
+  return code;
+}
+
+static json_t *run_json(const struct fed__simulate_output *output,
+                        const struct fed__simulation *simulation, const char *hash) {
+  const struct fed__job *job = output->job;
+  return json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?}", "job", job->name,
+                   "seed", (json_int_t)job->seed, "clients",
+                   (json_int_t)simulation->partition.client_count, "eligible",
+                   (json_int_t)simulation->eligible_count, "partition",
+                   fed__partition_kind_name(job->simulate.partition.kind), "rounds",
+                   (json_int_t)simulation->version, "failed_rounds",
+                   (json_int_t)output->failed_rounds, "end", fed__round_end_name(simulation->end),
+                   "model", hash, "data", fed__option_text(output->invocation, "data"), "test",
+                   fed__option_text(output->invocation, "test"));
+}
+
+static json_t *figures_json(const struct fed__simulate_output *output,
+                            const struct fed__final_figures *figures) {
+  const struct fed__job *job = output->job;
+  return json_pack(
+      "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tested", fed__sums_json(job, &output->last.tested),
+      "evaluated", fed__sums_json(job, &output->last.evaluated), "trained",
+      fed__sums_json(job, &output->last.trained), "client_accuracy",
+      fed__has_accuracy(job) ? fed__spread_json(&figures->clients.accuracy) : json_null(),
+      "client_loss", fed__spread_json(&figures->clients.loss), "test_classes",
+      fed__classification_json(job, &figures->test), "held_out_classes",
+      fed__classification_json(job, &figures->held_out));
+}
+
+static json_t *cost_json(const struct fed__simulate_output *output,
+                         const struct fed__simulation *simulation) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:o}", "down_bytes",
+                   (json_int_t)output->down_bytes, "up_bytes", (json_int_t)output->up_bytes,
+                   "virtual_s", (double)simulation->now_us * 1e-6, "seconds",
+                   fed__simulate_seconds(output), "visits", (json_int_t)simulation->visits_done,
+                   "threads", (json_int_t)output->thread_count, "peak_bytes",
+                   (json_int_t)usage.ru_maxrss * 1024, "settings", fed__settings_json(output->job));
+}
+
+int fed__summary_make(const struct fed__simulate_output *output,
+                      const struct fed__simulation *simulation,
+                      const struct fed__final_figures *figures, json_t **summary) {
+  char hash[FED__DIGEST_HEX_SIZE];
+  *summary = NULL;
+  FED_TRY(hash_model(simulation, hash));
+  json_t *json = run_json(output, simulation, hash), *found = figures_json(output, figures),
+         *cost = cost_json(output, simulation);
+  const int complete = json_object_update(json, found) == 0 && json_object_update(json, cost) == 0;
+  json_decref(found);
+  json_decref(cost);
+  if (complete) {
+    *summary = json;
+    return FED_OK;
+  }
+  json_decref(json);
+  return FED_RAISE(FED_E_MEMORY, "out of memory for summary.json");
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+static void print_spread(const char *what, const struct fed__spread *spread, double unit,
+                         const char *unit_name, double worst) {
+  printf("  %-12s mean %.4g%s, standard deviation %.3g%s, worst tenth %.4g%s, Jain %.4f\n", what,
+         spread->mean * unit, unit_name, spread->deviation * unit, unit_name, worst * unit,
+         unit_name, spread->jain);
+}
+
+static void print_clients(const struct fed__simulate_output *output,
+                          const struct fed__client_figures *clients) {
+  if (!clients->loss.count) return;
+  printf("The final model on the held-out rows of %zu clients\n", clients->loss.count);
+  if (fed__has_accuracy(output->job))
+    print_spread("accuracy", &clients->accuracy, 100, " %", clients->accuracy.lowest_tenth);
+  print_spread("loss", &clients->loss, 1, "", clients->loss.highest_tenth);
+}
+
+/* Of two classes the second is what one looks for; of more, their mean. */
+static void print_classes(const struct fed__classification *found) {
+  if (!found->classes || !found->label_count) return;
+  const struct fed__class_metrics *shown = found->classes == 2 ? &found->each[1] : &found->mean;
+  printf("  %-12s %s: recall %.4f, precision %.4f", "classes",
+         found->classes == 2 ? "class 1" : "mean of the classes", shown->recall, shown->precision);
+  if (isfinite(shown->auc))
+    printf(", AUC %.4f, average precision %.4f", shown->auc, shown->average_precision);
+  putchar('\n');
+}
+
+static void print_test(const struct fed__simulate_output *output) {
+  const struct fed__metric_sums *tested = &output->last.tested;
+  if (tested->example_count && fed__has_accuracy(output->job))
+    printf("  test set     accuracy %.2f %%, loss %.4f\n", fed__metric_sums_accuracy(tested) * 100,
+           fed__metric_sums_loss(tested));
+  else if (tested->example_count)
+    printf("  test set     loss %.4f\n", fed__metric_sums_loss(tested));
+}
+
+void fed__summary_print(const struct fed__simulate_output *output,
+                        const struct fed__simulation *simulation,
+                        const struct fed__final_figures *figures) {
+  char clock[24];
+  printf("\n%s after %llu rounds; %u clients, %u of them with enough examples\n",
+         fed__round_end_name(simulation->end), (unsigned long long)simulation->version,
+         simulation->partition.client_count, simulation->eligible_count);
+  print_test(output);
+  print_classes(&figures->test);
+  print_clients(output, &figures->clients);
+  print_classes(&figures->held_out);
+  printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
+         "threads\n%s: model.onnx, model.safetensors, summary.json, tables\n",
+         (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,
+         fed__format_seconds((double)simulation->now_us * 1e-6, clock),
+         (unsigned long long)simulation->visits_done, fed__simulate_seconds(output),
+         output->thread_count, output->folder);
+}
