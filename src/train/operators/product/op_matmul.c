@@ -2,10 +2,11 @@
  *
  * op_matmul.c: MatMul with NumPy's rules: leading dimensions are a batch and broadcast, a vector
  * is a row on the left and a column on the right. A single right matrix under a batch (a dense
- * layer over a sequence) is one product over all rows.
+ * layer over a sequence) is one product over all rows, and updated in backward.
  */
 #include "base/raise.h"
-#include "train/operator.h"
+#include "train/fused_update.h"
+#include "train/operators/product/dense.h"
 
 struct matmul_state {
   int64_t m, n, k;
@@ -80,6 +81,7 @@ static int infer_matmul(const struct fed__inference *inference) {
 
 static int prepare_matmul(struct fed__operation *operation) {
   struct fed_shape output;
+  operation->scratch_bytes = fed__dense_scratch(operation);
   return read_matmul(&operation->inputs[0].shape, &operation->inputs[1].shape, operation->state,
                      &output);
 }
@@ -157,7 +159,7 @@ static void matmul_forward(const struct fed__operation *operation) {
   each_product(operation, forward_one);
 }
 
-static void matmul_backward(const struct fed__operation *operation) {
+static void backward_batch(const struct fed__operation *operation) {
   const struct matmul_state *matmul = operation->state;
   const int shared[2] = {matmul->a_shared, matmul->b_shared};
   for (int i = 0; i < 2; i++)
@@ -165,6 +167,18 @@ static void matmul_backward(const struct fed__operation *operation) {
       memset(operation->inputs[i].gradient, 0,
              operation->inputs[i].elements * real_size(operation));
   each_product(operation, backward_one);
+  if (fed__updates(operation, 1))
+    fed__update_piece(operation, 1, 0, operation->inputs[1].elements,
+                      operation->inputs[1].gradient);
+}
+
+static void matmul_backward(const struct fed__operation *operation) {
+  const struct matmul_state *matmul = operation->state;
+  const struct fed__dense dense = {.m = matmul->m, .n = matmul->n, .k = matmul->k, .alpha = 1};
+  if (matmul->rank == 0)
+    fed__dense_backward(operation, &dense);
+  else
+    backward_batch(operation);
 }
 
 static int trains_matmul(uint32_t slot, const struct fed_shape *shape) {
@@ -185,4 +199,5 @@ const struct fed__operator fed__op_matmul = {
     .forward = FED__UNTYPED(matmul_forward),
     .backward = FED__UNTYPED(matmul_backward),
     .backward_inputs = 1 | 2,
+    .updates = 2,
 };

@@ -19,8 +19,19 @@ static int64_t rows_of_piece(int64_t columns) {
 size_t fed__parameter_product_scratch(const struct fed__operation *operation, uint32_t slot) {
   const struct fed__operand *input = &operation->inputs[slot];
   if (!input->may_update || !input->shape.rank) return 0;
-  const int64_t columns = input->shape.dims[input->shape.rank - 1];
-  return (size_t)(rows_of_piece(columns) * columns) * unit_of(operation);
+  const size_t columns = (size_t)input->shape.dims[input->shape.rank - 1];
+  const size_t most = columns > PIECE_ELEMENTS ? columns : PIECE_ELEMENTS;
+  return (most < input->elements ? most : input->elements) * unit_of(operation);
+}
+
+/* Row by row where they are not neighbours. */
+static void update_rows(const struct fed__operation *operation, uint32_t slot, int64_t first,
+                        const struct fed_gemm *piece) {
+  const char *gradient = operation->scratch;
+  const int64_t runs = piece->ldc == piece->n ? 1 : piece->m;
+  const size_t count = (size_t)(piece->m * piece->n / runs);
+  for (int64_t i = 0; i < runs; i++, gradient += count * unit_of(operation))
+    fed__update_piece(operation, slot, (size_t)(first + i * piece->ldc), count, gradient);
 }
 
 static void update_by_pieces(const struct fed__operation *operation, uint32_t slot, int64_t first,
@@ -28,18 +39,20 @@ static void update_by_pieces(const struct fed__operation *operation, uint32_t sl
   const int64_t rows = rows_of_piece(product->n);
   const size_t step = unit_of(operation) * (size_t)(product->transpose_a ? 1 : product->lda);
   for (int64_t row = 0; row < product->m; row += rows) {
-    struct fed_gemm piece = *product;
+    struct fed_gemm piece = *product, dense;
     piece.m = product->m - row < rows ? product->m - row : rows;
-    operation->kernels->gemm(&piece, (const char *)a + (size_t)row * step, b, operation->scratch);
-    fed__update_piece(operation, slot, (size_t)((first + row) * product->n),
-                      (size_t)(piece.m * piece.n), operation->scratch);
+    dense = piece;
+    dense.ldc = product->n;
+    operation->kernels->gemm(&dense, (const char *)a + (size_t)row * step, b, operation->scratch);
+    update_rows(operation, slot, first + row * product->ldc, &piece);
   }
 }
 
-void fed__product_for_parameter(const struct fed__operation *operation, uint32_t slot, int64_t row,
-                                const struct fed_gemm *product, const void *a, const void *b) {
+void fed__product_for_parameter(const struct fed__operation *operation, uint32_t slot,
+                                int64_t first, const struct fed_gemm *product, const void *a,
+                                const void *b) {
   const struct fed__operand *input = &operation->inputs[slot];
-  const size_t offset = (size_t)(row * product->n) * unit_of(operation);
+  const size_t offset = (size_t)first * unit_of(operation);
   double factor, keep;
   if (!fed__updates(operation, slot)) {
     operation->kernels->gemm(product, a, b, (char *)input->gradient + offset);
@@ -49,6 +62,6 @@ void fed__product_for_parameter(const struct fed__operation *operation, uint32_t
     update.beta = keep;
     operation->kernels->gemm(&update, a, b, (char *)input->data + offset);
   } else {
-    update_by_pieces(operation, slot, row, product, a, b);
+    update_by_pieces(operation, slot, first, product, a, b);
   }
 }
