@@ -231,6 +231,16 @@ FED_API const char *fed_trainer_kernels(const struct fed_trainer *trainer);
 FED_API FED_MUST int fed_trainer_reset(struct fed_trainer *trainer,
                                        const struct fed_params *params);
 
+/* Bend the gradient of all steps until the next reset: of a parameter p it becomes
+ * g + pull * p + offset, before it is clipped. `offset` matches fed_model_params (its statistics
+ * are not looked at) and is copied; NULL: zeros. With pull = m and offset = -m * a, training is
+ * drawn towards a. FED_E_MEMORY. */
+FED_API FED_MUST int fed_trainer_bend(struct fed_trainer *trainer, double pull,
+                                      const struct fed_params *offset);
+
+/* The steps since the last reset, and the sum of their learning rates. */
+FED_API uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *rate_sum);
+
 /* Copy the current parameters into a set that matches fed_model_params (float32; values are
  * rounded from float64 under FED_PRECISION_F64). */
 FED_API FED_MUST int fed_trainer_params(const struct fed_trainer *trainer,
@@ -278,6 +288,14 @@ struct fed_epochs {
 };
 FED_API FED_MUST int fed_train_epochs(struct fed_trainer *trainer, struct fed_examples *examples,
                                       const struct fed_epochs *epochs, struct fed_metrics *metrics);
+
+/* The gradient of the mean loss over the given rows (NULL: all) at the current parameters, as a set
+ * that matches fed_model_params; 0 for statistics, which stay as they are. In training mode (with
+ * dropout, by the seed that a training with `seed` would use), in order, without a step. The mean
+ * is over batches, weighted by their examples. */
+FED_API FED_MUST int fed_train_gradient(struct fed_trainer *trainer, struct fed_examples *examples,
+                                        const struct fed_epochs *rows, struct fed_params *gradient,
+                                        struct fed_metrics *metrics);
 
 /* Evaluate on the given rows (NULL: all) in order. */
 FED_API FED_MUST int fed_evaluate(struct fed_trainer *trainer, struct fed_examples *examples,

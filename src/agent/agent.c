@@ -98,6 +98,7 @@ static void let_idle_worker_go(struct fed__agent *agent) {
   fed_buffer_clear(&agent->graph.bytes);
   fed_buffer_clear(&agent->approval.bytes);
   fed_buffer_clear(&agent->parameters.bytes);
+  fed_buffer_clear(&agent->server_state.bytes);
 }
 
 static int work_once(struct fed__agent *agent) {
@@ -193,5 +194,6 @@ int fed__agent_run(const struct fed_context *context, const struct fed__agent_op
   fed_buffer_clear(&agent.graph.bytes);
   fed_buffer_clear(&agent.approval.bytes);
   fed_buffer_clear(&agent.parameters.bytes);
+  fed_buffer_clear(&agent.server_state.bytes);
   return code;
 }

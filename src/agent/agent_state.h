@@ -41,7 +41,7 @@ struct fed__agent {
   struct fed__policy policy;
   struct fed__http_client *client;
   struct fed__worker worker;
-  struct fed__agent_object plan, graph, approval, parameters;
+  struct fed__agent_object plan, graph, approval, parameters, server_state;
   struct fed__agent_refusal refusals[FED__AGENT_REFUSALS_MAX]; /* a ring */
   size_t refusal_count;
   uint64_t *example_counts; /* by data set of the policy: 0 until opened */

@@ -4,11 +4,12 @@
  */
 #include "agent/agent_state.h"
 #include "agent/external.h"
-#include "agent/local_statistics.h"
+#include "agent/kept.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "round/algorithm.h"
 #include "round/approval.h"
 
 #include <libgen.h>
@@ -98,21 +99,22 @@ static void refuse(struct fed__agent *agent, const char *job) {
 
 /* ---- the work ------------------------------------------------------------------------------- */
 
-/* With the running statistics that this agent kept, and to be kept again. */
-static int work_with_statistics(struct fed__agent *agent, const char *job,
-                                const struct fed__work_limits *limits,
-                                const struct fed__work_request *request,
-                                struct fed__work_result *result) {
+static int keeps(const struct fed__job *job) {
+  return job->model.statistics == FED_STATISTICS_LOCAL || fed__algorithm_of(job)->client->kept_name;
+}
+
+/* With what this agent kept of the job's earlier rounds. */
+static int work_with_kept(struct fed__agent *agent, const char *job,
+                          const struct fed__work_limits *limits,
+                          const struct fed__work_request *request,
+                          struct fed__work_result *result) {
   struct fed__work_request with = *request;
   struct fed_buffer kept;
   fed_buffer_init(&kept, agent->context, SIZE_MAX);
-  int code = fed__local_statistics_read(agent->options->folder, job, &kept);
-  with.statistics = fed_buffer_slice(&kept);
+  int code = fed__kept_read(agent->options->folder, job, request->round, &kept);
+  with.kept = fed_buffer_slice(&kept);
   if (code == FED_OK)
     code = fed__worker_do(&agent->worker, limits, &with, fed__agent_stopping, agent, result);
-  if (code == FED_OK && result->statistics.size)
-    code = fed__local_statistics_write(agent->options->folder, job,
-                                       fed_buffer_slice(&result->statistics));
   fed_buffer_clear(&kept);
   return code;
 }
@@ -123,8 +125,8 @@ static int do_work(struct fed__agent *agent, const char *name, const struct fed_
   const struct fed__policy *policy = &agent->policy;
   const struct fed__work_limits limits = {policy->memory_bytes_max, policy->cpu_s_max,
                                           policy->train_s_max};
-  if (strcmp(job->train.trainer, "native") == 0 && job->model.statistics == FED_STATISTICS_LOCAL)
-    return work_with_statistics(agent, name, &limits, request, result);
+  if (strcmp(job->train.trainer, "native") == 0 && keeps(job))
+    return work_with_kept(agent, name, &limits, request, result);
   if (strcmp(job->train.trainer, "native") == 0)
     return fed__worker_do(&agent->worker, &limits, request, fed__agent_stopping, agent, result);
   const struct fed__policy_trainer *trainer = find_trainer(policy, job->train.trainer);
@@ -170,6 +172,15 @@ static int encode_update(const struct fed__agent *agent, const Fed__Task *task,
   return fed__update_encode(&header, fed_buffer_slice(&result->grid), out);
 }
 
+/* What stays here belongs to an update that the server has: a dismissed client's next round begins
+ * from what it kept before. */
+static int keep_if_counted(struct fed__agent *agent, const Fed__Task *task,
+                           const struct fed__work_result *result, const Fed__Receipt *receipt) {
+  if (!result->kept.size || receipt->verdict == FED__VERDICT__DISMISSED) return FED_OK;
+  return fed__kept_write(agent->options->folder, task->job, task->round,
+                         fed_buffer_slice(&result->kept));
+}
+
 static int send_update(struct fed__agent *agent, const Fed__Task *task,
                        const struct fed__work_result *result) {
   static const char *const verdicts[] = {"counted", "counted before", "dismissed"};
@@ -189,6 +200,7 @@ static int send_update(struct fed__agent *agent, const Fed__Task *task,
              task->job, "round", (json_int_t)task->round, "bytes", (json_int_t)update.size,
              "train_s", result->train_s, "verdict",
              receipt->verdict <= FED__VERDICT__DISMISSED ? verdicts[receipt->verdict] : "?");
+  if (code == FED_OK) code = keep_if_counted(agent, task, result, receipt);
   fed__wire_free(agent->context, receipt);
   fed_buffer_clear(&update);
   return code;
@@ -216,15 +228,17 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
   char folder[FED__PATH_MAX] = "";
   if (dataset) FED_TRY(data_folder(agent, dataset->folder, folder, sizeof folder));
   const int training = task->kind == FED__TASK_KIND__TRAIN;
-  const struct fed__work_request request = {.plan = fed_buffer_slice(&agent->plan.bytes),
-                                            .graph = fed_buffer_slice(&agent->graph.bytes),
-                                            .parameters =
-                                                fed_buffer_slice(&agent->parameters.bytes),
-                                            .data_folder = folder,
-                                            .client = agent->identity.name,
-                                            .round = task->round,
-                                            .train = training,
-                                            .evaluate = task->evaluate || !training};
+  const struct fed__work_request request = {
+      .plan = fed_buffer_slice(&agent->plan.bytes),
+      .graph = fed_buffer_slice(&agent->graph.bytes),
+      .parameters = fed_buffer_slice(&agent->parameters.bytes),
+      .server_state = task->server_state.len ? fed_buffer_slice(&agent->server_state.bytes)
+                                             : (struct fed_slice){0},
+      .data_folder = folder,
+      .client = agent->identity.name,
+      .round = task->round,
+      .train = training,
+      .evaluate = task->evaluate || !training};
   fed__work_result_init(&result, agent->context);
   int code = do_work(agent, task->job, job, &request, &result);
   if (code == FED_OK) {
@@ -237,11 +251,19 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
   return code;
 }
 
+static int fetch_state(struct fed__agent *agent, ProtobufCBinaryData hash) {
+  if (hash.len != FED__HASH_BYTES)
+    return FED_RAISE(FED_E_PROTOCOL, "Task.server_state: expected %d bytes, found %zu",
+                     FED__HASH_BYTES, hash.len);
+  return fetch(agent, hash, &agent->server_state);
+}
+
 static int prepare(struct fed__agent *agent, const Fed__Task *task,
                    const struct fed__identity *signer, struct fed__job *job) {
   FED_TRY(fed__job_parse(agent->context, "job.yaml", fed_buffer_slice(&agent->plan.bytes), job));
   FED_TRY(check_task(agent, task, job, signer));
   FED_TRY(fetch(agent, task->graph, &agent->graph));
+  if (task->server_state.len) FED_TRY(fetch_state(agent, task->server_state));
   return fetch(agent, task->parameters, &agent->parameters);
 }
 

@@ -12,9 +12,10 @@
 
 struct fed__work_request {
   struct fed_slice plan, graph, parameters; /* the bytes of the objects */
-  struct fed_slice statistics; /* running statistics that stay, as this agent left them in an
-                                  earlier round (safetensors); empty or of another model: the
-                                  graph's */
+  struct fed_slice server_state; /* the vector that the algorithm sends along; empty: none */
+  struct fed_slice kept; /* running statistics that stay, and what the algorithm's rule keeps, as
+                            this agent left them in an earlier round (safetensors); empty or of
+                            another model: the graph's, and zeros */
   const char *data_folder;
   const char *client;        /* this agent's name in the federation */
   uint64_t memory_bytes_max; /* the owner's limit: a plan that needs more is refused; 0: none */
@@ -24,8 +25,8 @@ struct fed__work_request {
 };
 
 struct fed__work_result {
-  struct fed_buffer grid;       /* the update's elements; empty without training */
-  struct fed_buffer statistics; /* after training, of a model that leaves some here; else empty */
+  struct fed_buffer grid; /* the update's elements; empty without training */
+  struct fed_buffer kept; /* after training, if something stays here; else empty */
   uint32_t grid_bits;
   uint64_t element_count, example_count;
   struct fed_metrics train_metrics, evaluate_metrics;

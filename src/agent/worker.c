@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct request_frame {
-  uint64_t plan_size, graph_size, parameters_size, statistics_size, folder_size, client_size;
+  uint64_t plan_size, graph_size, parameters_size, state_size, kept_size, folder_size, client_size;
   uint64_t round;
   int32_t train, evaluate;
   struct fed__work_limits limits;
@@ -27,7 +27,7 @@ struct request_frame {
 struct result_frame {
   int32_t code;
   char message[2048];
-  uint64_t grid_size, statistics_size;
+  uint64_t grid_size, kept_size;
   struct fed__work_result result; /* its buffers are not valid here */
 };
 
@@ -71,16 +71,17 @@ enum {
   PART_PLAN,
   PART_GRAPH,
   PART_PARAMETERS,
-  PART_STATISTICS,
+  PART_STATE,
+  PART_KEPT,
   PART_FOLDER,
   PART_CLIENT,
   PART_COUNT
 };
 
 static int receive_parts(int fd, const struct request_frame *frame, struct fed_buffer *parts) {
-  const uint64_t sizes[PART_COUNT] = {frame->plan_size,       frame->graph_size,
-                                      frame->parameters_size, frame->statistics_size,
-                                      frame->folder_size,     frame->client_size};
+  const uint64_t sizes[PART_COUNT] = {frame->plan_size,  frame->graph_size, frame->parameters_size,
+                                      frame->state_size, frame->kept_size,  frame->folder_size,
+                                      frame->client_size};
   for (int i = 0; i < PART_COUNT; i++) FED_TRY(receive_buffer(fd, sizes[i], &parts[i]));
   return FED_OK;
 }
@@ -94,14 +95,14 @@ static int answer(int fd, int code, struct fed__work_result *result) {
   struct result_frame frame = {.code = code, .result = *result};
   if (code == FED_OK) {
     frame.grid_size = result->grid.size;
-    frame.statistics_size = result->statistics.size;
+    frame.kept_size = result->kept.size;
   } else {
     snprintf(frame.message, sizeof frame.message, "%s", fed_error_last()->message);
   }
   frame.result.peak_bytes = peak_bytes();
   FED_TRY(send_all(fd, &frame, sizeof frame));
   FED_TRY(send_all(fd, result->grid.data, (size_t)frame.grid_size));
-  return send_all(fd, result->statistics.data, (size_t)frame.statistics_size);
+  return send_all(fd, result->kept.data, (size_t)frame.kept_size);
 }
 
 static int serve_one(const struct fed_context *context, struct fed__work_session *session, int fd,
@@ -114,7 +115,8 @@ static int serve_one(const struct fed_context *context, struct fed__work_session
   const struct fed__work_request request = {.plan = fed_buffer_slice(&parts[PART_PLAN]),
                                             .graph = fed_buffer_slice(&parts[PART_GRAPH]),
                                             .parameters = fed_buffer_slice(&parts[PART_PARAMETERS]),
-                                            .statistics = fed_buffer_slice(&parts[PART_STATISTICS]),
+                                            .server_state = fed_buffer_slice(&parts[PART_STATE]),
+                                            .kept = fed_buffer_slice(&parts[PART_KEPT]),
                                             .data_folder = fed_buffer_text(&parts[PART_FOLDER]),
                                             .client = fed_buffer_text(&parts[PART_CLIENT]),
                                             .memory_bytes_max = frame.limits.memory_bytes_max,
@@ -190,7 +192,8 @@ static int send_request(struct fed__worker *worker, const struct fed__work_limit
   const struct request_frame frame = {.plan_size = request->plan.size,
                                       .graph_size = request->graph.size,
                                       .parameters_size = request->parameters.size,
-                                      .statistics_size = request->statistics.size,
+                                      .state_size = request->server_state.size,
+                                      .kept_size = request->kept.size,
                                       .folder_size = strlen(request->data_folder),
                                       .client_size = strlen(request->client),
                                       .round = request->round,
@@ -202,7 +205,8 @@ static int send_request(struct fed__worker *worker, const struct fed__work_limit
   FED_TRY(send_all(fd, request->plan.data, request->plan.size));
   FED_TRY(send_all(fd, request->graph.data, request->graph.size));
   FED_TRY(send_all(fd, request->parameters.data, request->parameters.size));
-  FED_TRY(send_all(fd, request->statistics.data, request->statistics.size));
+  FED_TRY(send_all(fd, request->server_state.data, request->server_state.size));
+  FED_TRY(send_all(fd, request->kept.data, request->kept.size));
   FED_TRY(send_all(fd, request->data_folder, strlen(request->data_folder)));
   return send_all(fd, request->client, strlen(request->client));
 }
@@ -231,7 +235,7 @@ static int receive_result(struct fed__worker *worker, struct fed__work_result *r
   if (frame.code != FED_OK) return FED_RAISE(frame.code, "%s", frame.message);
   fed__work_result_set(result, &frame.result);
   FED_TRY(receive_buffer(worker->socket, frame.grid_size, &result->grid));
-  return receive_buffer(worker->socket, frame.statistics_size, &result->statistics);
+  return receive_buffer(worker->socket, frame.kept_size, &result->kept);
 }
 
 /* The socket broke: say what became of the child. */

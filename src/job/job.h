@@ -13,6 +13,21 @@
 #include "fed/train.h"
 
 enum fed__job_weights { FED__WEIGHTS_EXAMPLES, FED__WEIGHTS_UNIFORM };
+/* docs/algorithms.md says each in full; round/algorithm.c has their two halves. */
+enum fed__job_algorithm {
+  FED__ALGORITHM_FEDAVG,
+  FED__ALGORITHM_FEDSGD,
+  FED__ALGORITHM_FEDAVGM,
+  FED__ALGORITHM_FEDPROX,
+  FED__ALGORITHM_SCAFFOLD,
+  FED__ALGORITHM_FEDNOVA,
+  FED__ALGORITHM_FEDDYN,
+  FED__ALGORITHM_FEDADAGRAD,
+  FED__ALGORITHM_FEDADAM,
+  FED__ALGORITHM_FEDYOGI,
+  FED__ALGORITHM_COUNT
+};
+
 enum fed__job_metric { FED__METRIC_NONE, FED__METRIC_ACCURACY, FED__METRIC_LOSS };
 
 /* How a simulation divides one data set among its clients: docs/simulate.md says each in full. */
@@ -136,7 +151,12 @@ struct fed__job {
   } update;
 
   struct {
-    char *rule; /* "mean" */
+    enum fed__job_algorithm algorithm;
+    double proximal;                 /* fedprox: mu */
+    double regularizer;              /* feddyn: alpha */
+    double beta1, beta2, adaptivity; /* fedadagrad, fedadam, fedyogi */
+    uint32_t population; /* scaffold, feddyn: clients in all; 0: all that are enrolled */
+    char *rule;          /* "mean" */
     enum fed__job_weights weights;
     uint64_t weight_max;         /* examples above this count as this many */
     double server_learning_rate; /* 1.0: the plain mean */
@@ -177,7 +197,8 @@ FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
                             struct fed_slice yaml, struct fed__job *job);
 void fed__job_clear(struct fed__job *job);
 
-/* The word for it in a job file. */
+/* The words for them in a job file. */
+const char *fed__job_algorithm_name(enum fed__job_algorithm algorithm);
 const char *fed__job_precision_name(enum fed_precision precision);
 
 /* How the job's model is to be loaded; borrows from the job. */

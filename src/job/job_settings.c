@@ -202,7 +202,35 @@ static const struct fed__setting update[] = {
                 "sums are exact"},
     {NULL}};
 
+static const char *const algorithms[] = {
+    [FED__ALGORITHM_FEDAVG] = "fedavg",     [FED__ALGORITHM_FEDSGD] = "fedsgd",
+    [FED__ALGORITHM_FEDAVGM] = "fedavgm",   [FED__ALGORITHM_FEDPROX] = "fedprox",
+    [FED__ALGORITHM_SCAFFOLD] = "scaffold", [FED__ALGORITHM_FEDNOVA] = "fednova",
+    [FED__ALGORITHM_FEDDYN] = "feddyn",     [FED__ALGORITHM_FEDADAGRAD] = "fedadagrad",
+    [FED__ALGORITHM_FEDADAM] = "fedadam",   [FED__ALGORITHM_FEDYOGI] = "fedyogi",
+    [FED__ALGORITHM_COUNT] = NULL};
+
+const char *fed__job_algorithm_name(enum fed__job_algorithm algorithm) {
+  return algorithms[algorithm];
+}
+
 static const struct fed__setting aggregate[] = {
+    {"algorithm", FED__SETTING_WORD, AT(aggregate.algorithm), .initial = "fedavg",
+     .words = algorithms, .meaning = "what clients and server do with a model and its updates"},
+    {"proximal", FED__SETTING_NUMBER, AT(aggregate.proximal), .initial = "0", .maximum = 1e6,
+     .meaning = "fedprox: mu, how much training is drawn towards the received model"},
+    {"regularizer", FED__SETTING_NUMBER, AT(aggregate.regularizer), .initial = "0", .maximum = 1e6,
+     .meaning = "feddyn: alpha, the weight of the dynamic regulariser"},
+    {"beta1", FED__SETTING_NUMBER, AT(aggregate.beta1), .initial = "0.9", .maximum = 1, .below = 1,
+     .meaning = "fedadagrad, fedadam, fedyogi: of the mean direction; 0: none"},
+    {"beta2", FED__SETTING_NUMBER, AT(aggregate.beta2), .initial = "0.99", .maximum = 1, .below = 1,
+     .meaning = "fedadam, fedyogi: of the mean square"},
+    {"adaptivity", FED__SETTING_NUMBER, AT(aggregate.adaptivity), .initial = "0.001", .above = 1,
+     .maximum = 1e6,
+     .meaning = "fedadagrad, fedadam, fedyogi: tau, added to the root of the mean square"},
+    {"population", FED__SETTING_COUNT, AT(aggregate.population), .initial = "0",
+     .maximum = 1000000000, .unit = "clients",
+     .meaning = "scaffold, feddyn: how many there are; 0: all that are enrolled (or simulated)"},
     {"rule", FED__SETTING_TEXT, AT(aggregate.rule), .initial = "mean",
      .meaning = "how a cohort's updates become one: mean"},
     {"weights", FED__SETTING_WORD, AT(aggregate.weights), .initial = "examples", .words = weights,

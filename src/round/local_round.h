@@ -19,8 +19,12 @@ struct fed__local_round {
   uint64_t round;
   const char *client; /* its name: the order of its examples follows from it */
   const struct fed_params *received;
+  const float *from_server;   /* the server's vector, for rules that get one */
+  const float *kept;          /* what the client's rule kept last time; NULL: nothing yet */
+  float *to_keep;             /* and keeps now: a vector like the model; NULL if it keeps none */
   struct fed_params *trained; /* like `received`: the memory to work in */
-  void *grid;                 /* gets the update: fed__stage_grid_bytes, as in stage.h */
+  float *values;              /* plan.value_count, if the update has two vectors; else NULL */
+  void *grid;                 /* gets the update: fed__plan_update_bytes */
 };
 
 struct fed__local_result {

@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * plan.c: from a job to its stages, its aggregation and its server optimiser.
- *
- * The server optimiser is SGD with heavy-ball momentum (Polyak 1964; "FedAvgM", Hsu et al. 2019),
- * written in the form whose state is the last two model versions: both are stored anyway, so that
- * a restart continues bit for bit without a file of its own.
+ * plan.c: from a job to its stages, its algorithm and its aggregation.
  */
 #include "round/plan.h"
 #include "base/memory.h"
 #include "base/raise.h"
 #include "base/rng.h"
 #include "round/selection/selection.h"
+#include "stage/scalar.h"
+
+static size_t elements_of_update(const struct fed__plan *plan) {
+  const int scalar = plan->algorithm->client->sends_scalar;
+  return plan->value_count + (scalar ? fed__scalar_digits(plan->shape.grid_bits) : 0);
+}
+
+static void choose_algorithm(const struct fed__job *job, size_t element_count,
+                             struct fed__plan *plan) {
+  plan->algorithm = fed__algorithm_of(job);
+  plan->parameter_count = element_count;
+  plan->value_count = element_count * (plan->algorithm->client->sends_vector ? 2 : 1);
+  fed__algorithm_settings(job, &plan->client, &plan->server);
+}
 
 int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed__plan *plan) {
   const int by_examples = job->aggregate.weights == FED__WEIGHTS_EXAMPLES;
   *plan = (struct fed__plan){
       .stages = {job->update.clip_norm, job->update.grid_bits, job->update.grid_step},
       .rule = fed__aggregate_find(job->aggregate.rule),
-      .shape = {.element_count = element_count,
-                .grid_bits = job->update.grid_bits,
+      .shape = {.grid_bits = job->update.grid_bits,
                 .weight_max = by_examples ? job->aggregate.weight_max : 1,
                 .clients_max = fed__selection_clients_max(job)},
       .exchange_count = 1,
@@ -28,6 +37,9 @@ int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed_
                      job->aggregate.rule);
   if (element_count == 0) return FED_RAISE(FED_E_EMPTY, "the model has no trainable parameters");
   FED_TRY(fed__stage_check_chain(&plan->stages, plan->rule->needs));
+  FED_TRY(fed__algorithm_check(job));
+  choose_algorithm(job, element_count, plan);
+  plan->shape.element_count = elements_of_update(plan);
   return plan->rule->check(&plan->shape);
 }
 
@@ -123,34 +135,107 @@ uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const 
   return fed__rng_next(&rng);
 }
 
-void fed__plan_server_step(const struct fed__job *job, const float *current, const float *previous,
-                           const float *mean, size_t element_count, float *next) {
-  const double rate = job->aggregate.server_learning_rate;
-  const double momentum = job->aggregate.server_momentum;
-  for (size_t i = 0; i < element_count; i++) {
-    const double drift = previous ? (double)current[i] - (double)previous[i] : 0;
-    next[i] = (float)((double)current[i] + rate * (double)mean[i] + momentum * drift);
-  }
+/* ---- the next version ----------------------------------------------------------------------- */
+
+static size_t state_count(const struct fed__plan *plan, const char *const **names) {
+  const struct fed__server_rule *rule = plan->algorithm->server;
+  size_t count = 0;
+  *names = rule->states ? rule->states(&plan->server) : NULL;
+  while (*names && (*names)[count]) count++;
+  return count;
+}
+
+static void point_to(const struct fed_params *state, float *vectors[FED__SERVER_STATES_MAX]) {
+  for (size_t i = 0; i < state->count; i++) vectors[i] = state->tensors[i].data;
+}
+
+int fed__plan_start_state(const struct fed_context *context, const struct fed__plan *plan,
+                          struct fed_params *state) {
+  struct fed_tensor like[FED__SERVER_STATES_MAX];
+  float *vectors[FED__SERVER_STATES_MAX] = {NULL};
+  const char *const *names;
+  const size_t count = state_count(plan, &names);
+  for (size_t i = 0; i < count; i++)
+    like[i] = (struct fed_tensor){.name = (char *)(uintptr_t)names[i],
+                                  .dtype = FED_F32,
+                                  .shape = {1, {(int64_t)plan->parameter_count}}};
+  *state = (struct fed_params){0};
+  FED_TRY(fed_params_init(state, context, like, count));
+  point_to(state, vectors);
+  if (plan->algorithm->server->start)
+    plan->algorithm->server->start(&plan->server, plan->parameter_count, vectors);
+  return FED_OK;
+}
+
+static double participation(const struct fed__job *job, const struct fed__plan_version *version) {
+  const uint64_t all = job->aggregate.population ? job->aggregate.population : version->population;
+  return version->reported < all ? (double)version->reported / (double)all : 1;
+}
+
+/* `mean`: the update's values. */
+static void take_turn(const struct fed__job *job, const struct fed__plan *plan,
+                      const struct fed__plan_version *version, const float *mean, double scalar,
+                      struct fed_params *next, struct fed_params *next_state) {
+  const size_t count = plan->parameter_count;
+  float *state[FED__SERVER_STATES_MAX] = {NULL};
+  struct fed__server_turn turn = {.settings = &plan->server,
+                                  .count = count,
+                                  .current = fed_params_floats(version->model),
+                                  .mean = mean,
+                                  .second_mean = plan->value_count > count ? mean + count : NULL,
+                                  .scalar_mean = scalar,
+                                  .participation = participation(job, version),
+                                  .next = fed_params_floats(next)};
+  point_to(version->state, state);
+  for (size_t i = 0; i < FED__SERVER_STATES_MAX; i++) turn.state[i] = state[i];
+  point_to(next_state, turn.next_state);
+  plan->algorithm->server->step(&turn);
+}
+
+static int make_next(const struct fed__job *job, const struct fed__plan *plan,
+                     struct fed__aggregate *aggregate, const struct fed__plan_version *version,
+                     float *mean, struct fed_params *next, struct fed_params *next_state) {
+  const int64_t *sum;
+  uint64_t weight_sum;
+  double scalar = 0;
+  FED_TRY(plan->rule->finish(aggregate, &sum, &weight_sum));
+  FED_TRY(fed__stage_run_server(&plan->stages, sum, weight_sum, plan->value_count, mean));
+  if (plan->algorithm->client->sends_scalar)
+    scalar = fed__scalar_mean(sum + plan->value_count, plan->shape.grid_bits, weight_sum);
+  take_turn(job, plan, version, mean, scalar, next, next_state);
+  return FED_OK;
+}
+
+static int copy_sets(const struct fed__plan_version *version, struct fed_params *next,
+                     struct fed_params *next_state) {
+  const struct fed_params *model = version->model, *state = version->state;
+  *next_state = (struct fed_params){0};
+  FED_TRY(fed_params_init(next, model->context, model->tensors, model->count));
+  const int code = fed_params_init(next_state, model->context, state->tensors, state->count);
+  if (code != FED_OK) fed_params_clear(next);
+  return code;
 }
 
 int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
-                         struct fed__aggregate *aggregate, const struct fed_params *current,
-                         const struct fed_params *previous, struct fed_params *next) {
-  const size_t count = plan->shape.element_count;
-  const int64_t *sum;
-  uint64_t weight_sum;
-  FED_TRY(plan->rule->finish(aggregate, &sum, &weight_sum));
-  float *mean = fed__alloc(current->context, count * sizeof *mean);
+                         struct fed__aggregate *aggregate, const struct fed__plan_version *version,
+                         struct fed_params *next, struct fed_params *next_state) {
+  const struct fed_context *context = version->model->context;
+  float *mean = fed__alloc(context, plan->value_count * sizeof *mean);
   if (!mean) return FED_E_MEMORY;
-  int code = fed__stage_run_server(&plan->stages, sum, weight_sum, count, mean);
-  if (code == FED_OK)
-    code = fed_params_init(next, current->context, current->tensors, current->count);
-  if (code == FED_OK)
-    fed__plan_server_step(job, fed_params_floats(current),
-                          previous ? fed_params_floats(previous) : NULL, mean, count,
-                          fed_params_floats(next));
-  fed__free(current->context, mean);
+  int code = copy_sets(version, next, next_state);
+  if (code == FED_OK) {
+    code = make_next(job, plan, aggregate, version, mean, next, next_state);
+    if (code != FED_OK) {
+      fed_params_clear(next);
+      fed_params_clear(next_state);
+    }
+  }
+  fed__free(context, mean);
   return code;
+}
+
+size_t fed__plan_update_bytes(const struct fed__plan *plan) {
+  return fed__stage_grid_bytes(&plan->stages, plan->shape.element_count);
 }
 
 int fed__plan_evaluates(const struct fed__job *job, uint64_t round, int final_evaluation) {

@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plan.h: a job with everything that follows from it worked out: which stages run with which
- * settings, which aggregation rule with which shape. Made once, when the job is created; that is
- * where a combination that cannot work, or whose promise would not hold, is refused.
+ * settings, which algorithm, which aggregation rule with which shape. Made once, when the job is
+ * created; that is where a combination that cannot work, or whose promise would not hold, is
+ * refused.
  */
 #ifndef FED_ROUND_PLAN_H
 #define FED_ROUND_PLAN_H
 
 #include "aggregate/aggregate.h"
-#include "job/job.h"
+#include "round/algorithm.h"
 #include "stage/stage.h"
 
 struct fed__plan {
   struct fed__stage_settings stages;
+  const struct fed__algorithm *algorithm;
+  struct fed__client_rule_settings client;
+  struct fed__server_rule_settings server;
   const struct fed__aggregate_ops *rule;
-  struct fed__aggregate_shape shape;
+  struct fed__aggregate_shape shape; /* of a whole update: values, then the scalar's digits */
+  size_t parameter_count;            /* elements of the model */
+  size_t value_count;                /* of an update, for the stages: one vector, or two */
   uint32_t exchange_count;
 };
 
-/* `element_count`: of the model's trainable parameters. */
+/* `element_count`: of the model's parameters that travel. */
 FED_MUST int fed__plan_make(const struct fed__job *job, size_t element_count,
                             struct fed__plan *plan);
 
@@ -35,18 +41,28 @@ uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count);
  * name, so that a round that is run again trains the same. */
 uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const char *client);
 
-/* The server's optimiser: current + learning_rate * mean + momentum * (current - previous), all
- * in double, rounded once. `previous` NULL: no version before this one. `next` may not overlap. */
-void fed__plan_server_step(const struct fed__job *job, const float *current, const float *previous,
-                           const float *mean, size_t element_count, float *next);
+/* What the server keeps beside the model, before the first round: `state` is initialised, the
+ * caller's to clear; without tensors where the algorithm keeps nothing. */
+FED_MUST int fed__plan_start_state(const struct fed_context *context, const struct fed__plan *plan,
+                                   struct fed_params *state);
 
-/* The next model: the mean of what was folded into `aggregate`, then the server's optimiser.
- * `previous` NULL as above. `next` is initialised, the caller's to clear. FED_E_EMPTY,
- * FED_E_MEMORY: nothing to clear. */
+/* A version, and the round that makes the next of it. */
+struct fed__plan_version {
+  const struct fed_params *model, *state;
+  uint64_t reported;   /* updates in the aggregate */
+  uint64_t population; /* clients in all; the job's own number goes before it */
+};
+
+/* The next model: the mean of what was folded into `aggregate`, then the server's rule. `next` and
+ * `next_state` are initialised, the caller's to clear. FED_E_EMPTY, FED_E_MEMORY: nothing to
+ * clear. */
 FED_MUST int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
                                   struct fed__aggregate *aggregate,
-                                  const struct fed_params *current,
-                                  const struct fed_params *previous, struct fed_params *next);
+                                  const struct fed__plan_version *version, struct fed_params *next,
+                                  struct fed_params *next_state);
+
+/* The bytes of an update. */
+size_t fed__plan_update_bytes(const struct fed__plan *plan);
 
 /* Does a task of this round ask for an evaluation of the received model on held-out rows? */
 int fed__plan_evaluates(const struct fed__job *job, uint64_t round, int final_evaluation);

@@ -54,6 +54,7 @@ struct fed__job_record {
   struct fed__digest approval;        /* the Approval that it was submitted with */
   char signer[FED__STORE_NAME_BYTES]; /* whose; empty: from a fed that knew no approvals */
   struct fed__digest parameters;      /* the newest model version */
+  struct fed__digest server_state;    /* what the algorithm keeps beside it; zeros: nothing */
   uint64_t version;                   /* rounds committed; 0: the start parameters */
   int64_t created_ms, finished_ms;
 };

@@ -238,7 +238,7 @@ static int build(struct fed__run *run) {
   FED_TRY(load_objects(run));
   FED_TRY(fed__plan_make(&run->job, fed_params_elements(fed_model_params(run->model)), &run->plan));
   FED_TRY(run->plan.rule->init(server->context, &run->plan.shape, &run->aggregate));
-  FED_TRY(fed__run_load_versions(run));
+  FED_TRY(fed__run_load_version(run));
   FED_TRY(open_test_set(run));
   fed__round_settings_from_job(&run->job, run->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&run->round, server->context, &settings, run->record.version,
@@ -271,7 +271,7 @@ void fed__run_free(struct fed__run *run) {
   fed__round_clear(&run->round);
   if (run->aggregate) run->plan.rule->free(run->aggregate);
   fed_params_clear(&run->current);
-  fed_params_clear(&run->previous);
+  fed_params_clear(&run->state);
   fed_model_free(run->model);
   fed__job_clear(&run->job);
   fed__free(run->server->context, run->refused);

@@ -47,8 +47,8 @@ static void record_close(struct fed__run *run, const char *type, const char *par
 
 /* ---- the new version ------------------------------------------------------------------------ */
 
-static int store_version(struct fed__run *run, const struct fed_params *next,
-                         struct fed__digest *hash) {
+static int store_set(struct fed__run *run, const struct fed_params *next,
+                     struct fed__digest *hash) {
   struct fed__server *server = run->server;
   struct fed_buffer file;
   fed_buffer_init(&file, server->context, SIZE_MAX);
@@ -60,7 +60,17 @@ static int store_version(struct fed__run *run, const struct fed_params *next,
   return code;
 }
 
-static int record_version(struct fed__run *run, const struct fed__digest *hash) {
+/* The model, and what the algorithm keeps beside it. */
+static int store_version(struct fed__run *run, const struct fed_params *next,
+                         const struct fed_params *next_state, struct fed__digest *hash,
+                         struct fed__digest *state_hash) {
+  FED_TRY(store_set(run, next, hash));
+  *state_hash = (struct fed__digest){{0}};
+  return next_state->count ? store_set(run, next_state, state_hash) : FED_OK;
+}
+
+static int record_version(struct fed__run *run, const struct fed__digest *hash,
+                          const struct fed__digest *state_hash) {
   struct fed__server *server = run->server;
   char hex[FED__DIGEST_HEX_SIZE];
   const int64_t wall_ms = server->context->clock->wall_ms(server->context->clock);
@@ -72,6 +82,7 @@ static int record_version(struct fed__run *run, const struct fed__digest *hash) 
   round.started_ms = wall_ms - (int64_t)(seconds_of_round(run) * 1000);
   snprintf(round.job, sizeof round.job, "%s", run->record.id);
   run->record.parameters = *hash;
+  run->record.server_state = *state_hash;
   run->record.version = run->round.round;
   FED_TRY(fed__server_write(server, 1));
   FED_TRY(server->store->ops->round_put(server->store, &round, NULL));
@@ -81,21 +92,31 @@ static int record_version(struct fed__run *run, const struct fed__digest *hash) 
   return FED_OK;
 }
 
+static int count_agent(void *data, const struct fed__client_record *record) {
+  if (record->role == FED__ROLE_AGENT && record->state == FED__CLIENT_ACTIVE) ++*(uint64_t *)data;
+  return 0;
+}
+
 static int make_version(struct fed__run *run) {
-  struct fed_params next = {0};
-  struct fed__digest hash;
-  int code = fed__plan_next_model(&run->job, &run->plan, run->aggregate, &run->current,
-                                  run->has_previous ? &run->previous : NULL, &next);
-  if (code == FED_OK) code = store_version(run, &next, &hash);
-  if (code == FED_OK) code = record_version(run, &hash);
+  struct fed__store *store = run->server->store;
+  struct fed__plan_version version = {
+      .model = &run->current, .state = &run->state, .reported = run->round.reported_count};
+  struct fed_params next, next_state;
+  struct fed__digest hash, state_hash;
+  FED_TRY(store->ops->client_list(store, count_agent, &version.population));
+  FED_TRY(
+      fed__plan_next_model(&run->job, &run->plan, run->aggregate, &version, &next, &next_state));
+  int code = store_version(run, &next, &next_state, &hash, &state_hash);
+  if (code == FED_OK) code = record_version(run, &hash, &state_hash);
   if (code != FED_OK) {
     fed_params_clear(&next);
+    fed_params_clear(&next_state);
     return code;
   }
-  fed_params_clear(&run->previous);
-  run->previous = run->current;
+  fed_params_clear(&run->current);
+  fed_params_clear(&run->state);
   run->current = next;
-  run->has_previous = 1;
+  run->state = next_state;
   run->server->rounds_committed++;
   return FED_OK;
 }
@@ -252,8 +273,8 @@ void fed__run_close_round(struct fed__run *run) {
 
 /* ---- after a restart ------------------------------------------------------------------------ */
 
-static int load_version(struct fed__run *run, const struct fed__digest *hash,
-                        struct fed_params *params) {
+static int load_set(struct fed__run *run, const struct fed__digest *hash,
+                    const struct fed_params *like, struct fed_params *params) {
   struct fed__server *server = run->server;
   struct fed_buffer file;
   fed_buffer_init(&file, server->context, SIZE_MAX);
@@ -261,48 +282,34 @@ static int load_version(struct fed__run *run, const struct fed__digest *hash,
   if (code == FED_OK)
     code = fed_safetensors_decode(fed_buffer_slice(&file), server->context, params);
   fed_buffer_clear(&file);
-  if (code == FED_OK) code = fed_params_match(fed_model_params(run->model), params);
-  return code;
+  return code == FED_OK ? fed_params_match(like, params) : code;
 }
 
-struct version_search {
-  uint64_t round;
-  struct fed__digest hash;
-  int found;
-};
-
-static int match_round(void *data, const struct fed__round_record *record) {
-  struct version_search *search = data;
-  if (record->round == search->round && record->state == FED__ROUND_COMMITTED) {
-    search->hash = record->parameters;
-    search->found = 1;
+/* An algorithm's state begins anew for a job of an earlier fed, which did not store it. */
+static int load_state(struct fed__run *run) {
+  static const struct fed__digest none;
+  struct fed_params start;
+  FED_TRY(fed__plan_start_state(run->server->context, &run->plan, &start));
+  if (!start.count || fed__digest_equal(&run->record.server_state, &none)) {
+    run->state = start;
+    return FED_OK;
   }
-  return 0;
-}
-
-/* The version before the newest; version 0 is what the ONNX file holds. */
-static int load_previous(struct fed__run *run) {
-  struct fed__server *server = run->server;
-  struct version_search search = {.round = run->record.version - 1};
-  run->has_previous = 1;
-  if (search.round == 0)
-    return fed_params_copy(&run->previous, server->context, fed_model_params(run->model));
-  FED_TRY(server->store->ops->round_list(server->store, run->record.id, match_round, &search));
-  if (!search.found)
-    return FED_RAISE(FED_E_STORE, "version %llu of job '%s' is not in the store",
-                     (unsigned long long)search.round, run->record.id);
-  return load_version(run, &search.hash, &run->previous);
+  const int code = load_set(run, &run->record.server_state, &start, &run->state);
+  fed_params_clear(&start);
+  return code;
 }
 
 int fed__run_store_start(struct fed__run *run) {
   struct fed__server *server = run->server;
-  FED_TRY(store_version(run, &run->current, &run->record.parameters));
-  return server->store->ops->job_put(server->store, &run->record);
+  struct fed__job_record *record = &run->record;
+  FED_TRY(
+      store_version(run, &run->current, &run->state, &record->parameters, &record->server_state));
+  return server->store->ops->job_put(server->store, record);
 }
 
-int fed__run_load_versions(struct fed__run *run) {
-  if (run->record.version == 0)
-    return fed_params_copy(&run->current, run->server->context, fed_model_params(run->model));
-  FED_TRY(load_version(run, &run->record.parameters, &run->current));
-  return load_previous(run);
+int fed__run_load_version(struct fed__run *run) {
+  const struct fed_params *start = fed_model_params(run->model);
+  FED_TRY(load_state(run));
+  if (run->record.version == 0) return fed_params_copy(&run->current, run->server->context, start);
+  return load_set(run, &run->record.parameters, start, &run->current);
 }

@@ -30,8 +30,7 @@ struct fed__run {
   struct fed__job job;
   struct fed__plan plan;
   struct fed_model *model;
-  struct fed_params current, previous; /* the newest version and the one before */
-  int has_previous;
+  struct fed_params current, state; /* the newest version, and what the algorithm keeps with it */
   struct fed__aggregate *aggregate;
   struct fed__round round;
   uint8_t nonce[FED__NONCE_BYTES];
@@ -174,7 +173,7 @@ void fed__run_note_bytes(struct fed__run *run);
 FED_MUST int fed__run_resume_measuring(struct fed__run *run);
 void fed__run_join_evaluator(struct fed__run *run);
 FED_MUST int fed__run_store_start(struct fed__run *run); /* version 0, and the job's record */
-FED_MUST int fed__run_load_versions(struct fed__run *run);
+FED_MUST int fed__run_load_version(struct fed__run *run);
 
 /* jobs.c */
 void fed__handle_submit(struct fed__server *server, struct fed__http_exchange *exchange);

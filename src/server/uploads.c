@@ -127,8 +127,7 @@ static int add_upload(struct fed__server *server, const struct upload_target *ta
 }
 
 static size_t update_bytes_max(const struct fed__run *run) {
-  return 4 + FED__HEADER_BYTES_MAX +
-         fed__stage_grid_bytes(&run->plan.stages, run->plan.shape.element_count);
+  return 4 + FED__HEADER_BYTES_MAX + fed__plan_update_bytes(&run->plan);
 }
 
 /* ---- receipts ------------------------------------------------------------------------------- */

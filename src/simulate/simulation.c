@@ -48,8 +48,8 @@ static void open_round(struct fed__simulation *simulation) {
 static struct fed__device_task task_of(const struct fed__simulation *simulation, uint32_t client) {
   const struct fed__job *job = simulation->job;
   const int evaluates_only = simulation->round.kind == FED__ROUND_EVALUATE;
-  const struct fed__stage_settings *stages = &simulation->plan.stages;
-  const size_t elements = simulation->plan.shape.element_count;
+  const struct fed__plan *plan = &simulation->plan;
+  const size_t vectors_down = !evaluates_only && plan->algorithm->client->gets_vector ? 2 : 1;
   uint64_t trained =
       fed__partition_train_count(&simulation->partition, client) * (uint64_t)job->train.epochs;
   const uint64_t most = job->train.steps_max * job->train.options.batch_size;
@@ -60,8 +60,8 @@ static struct fed__device_task task_of(const struct fed__simulation *simulation,
       .evaluated_count = fed__plan_evaluates(job, simulation->round.round, evaluates_only)
                              ? fed__partition_held_out_count(&simulation->partition, client)
                              : 0,
-      .down_bytes = elements * sizeof(float),
-      .up_bytes = evaluates_only ? 0 : fed__stage_grid_bytes(stages, elements)};
+      .down_bytes = vectors_down * plan->parameter_count * sizeof(float),
+      .up_bytes = evaluates_only ? 0 : fed__plan_update_bytes(plan)};
 }
 
 /* The answer comes after the device's time; or never, and then the client is back when the server
@@ -150,11 +150,31 @@ static int is_measured(const struct fed__simulation *simulation, uint64_t versio
          (version % job->evaluate.every == 0 || version == job->rounds.count);
 }
 
+/* What the clients' rules have made to keep counts if there is a model. */
+static void settle_memory(struct fed__simulation *simulation, int counts) {
+  for (size_t i = 0; i < simulation->visit_count; i++) {
+    struct fed__visit *visit = &simulation->visits[i];
+    if (counts && visit->to_keep && !visit->diverged)
+      fed__client_memory_put(&simulation->memory, visit->client, visit->to_keep);
+    else
+      fed__free(simulation->context, visit->to_keep);
+    visit->to_keep = NULL;
+    visit->kept = NULL;
+  }
+}
+
+static const float *vector_for_clients(const struct fed__simulation *simulation) {
+  return simulation->plan.algorithm->client->gets_vector ? fed_params_floats(&simulation->state)
+                                                         : NULL;
+}
+
 static int visit_cohort(struct fed__simulation *simulation) {
   struct fed__simulated_round *open = &simulation->open;
+  const struct fed__client_memory *memory = &simulation->memory;
   struct fed__visit_sums sums;
   const struct fed__visits visits = {
       .params = &simulation->current,
+      .from_server = vector_for_clients(simulation),
       .round = open->round,
       .train = open->kind == FED__ROUND_TRAIN,
       .evaluate =
@@ -162,6 +182,8 @@ static int visit_cohort(struct fed__simulation *simulation) {
       .measure_distance = is_measured(simulation, open->round),
       .visits = simulation->visits,
       .count = simulation->visit_count};
+  for (size_t i = 0; memory->vectors && i < simulation->visit_count; i++)
+    simulation->visits[i].kept = memory->vectors[simulation->visits[i].client];
   simulation->plan.rule->begin(simulation->aggregate);
   FED_TRY(fed__pool_visit(simulation->pool, &visits, simulation->aggregate, &sums));
   simulation->visits_done += visits.count;
@@ -182,7 +204,7 @@ static double weight_of(const struct fed__simulation *simulation, uint32_t clien
 }
 
 /* Whose work is in the model, and how far they went for it. */
-static void note_visits(struct fed__simulation *simulation) {
+static void note_visits(struct fed__simulation *simulation, double model_moved) {
   struct fed__drift *drift = &simulation->open.drift;
   const int measured = is_measured(simulation, simulation->version);
   for (size_t i = 0; i < simulation->visit_count; i++) {
@@ -191,32 +213,36 @@ static void note_visits(struct fed__simulation *simulation) {
     simulation->rounds_trained[visit->client]++;
     if (measured) fed__drift_add(drift, visit->distance, weight_of(simulation, visit->client));
   }
-  if (measured)
-    fed__drift_finish(drift, fed__params_distance(&simulation->current, &simulation->previous));
+  if (measured) fed__drift_finish(drift, model_moved);
 }
 
 /* FED_E_NOT_FINITE for a model that no round should go on from: a failure of the round, not of the
  * simulation. */
 static int make_model(struct fed__simulation *simulation) {
   const struct fed__simulated_round *open = &simulation->open;
-  struct fed_params next;
+  struct fed_params next, next_state;
   if (simulation->visit_count - open->diverged < simulation->round.settings.minimum)
     return FED_RAISE(FED_E_NOT_FINITE, "the training of %u of %zu clients diverged", open->diverged,
                      simulation->visit_count);
-  FED_TRY(fed__plan_next_model(simulation->job, &simulation->plan, simulation->aggregate,
-                               &simulation->current,
-                               simulation->has_previous ? &simulation->previous : NULL, &next));
+  const struct fed__plan_version version = {.model = &simulation->current,
+                                            .state = &simulation->state,
+                                            .reported = simulation->visit_count - open->diverged,
+                                            .population = simulation->eligible_count};
+  FED_TRY(fed__plan_next_model(simulation->job, &simulation->plan, simulation->aggregate, &version,
+                               &next, &next_state));
   const int code = fed_params_check_finite(&next);
   if (code != FED_OK) {
     fed_params_clear(&next);
+    fed_params_clear(&next_state);
     return code;
   }
-  fed_params_clear(&simulation->previous);
-  simulation->previous = simulation->current;
+  const double moved = fed__params_distance(&next, &simulation->current);
+  fed_params_clear(&simulation->current);
+  fed_params_clear(&simulation->state);
   simulation->current = next;
-  simulation->has_previous = 1;
+  simulation->state = next_state;
   simulation->version = open->round;
-  note_visits(simulation);
+  note_visits(simulation, moved);
   return FED_OK;
 }
 
@@ -247,9 +273,12 @@ static int measure(struct fed__simulation *simulation, struct fed__round_event *
 }
 
 static int close_round(struct fed__simulation *simulation, struct fed__round_event *event) {
-  FED_TRY(visit_cohort(simulation));
+  const int visited = visit_cohort(simulation);
+  if (visited != FED_OK || simulation->open.kind != FED__ROUND_TRAIN) settle_memory(simulation, 0);
+  FED_TRY(visited);
   if (simulation->open.kind == FED__ROUND_TRAIN) {
     const int code = make_model(simulation);
+    settle_memory(simulation, code == FED_OK);
     if (code == FED_E_NOT_FINITE) {
       event->type = FED__EVENT_MODEL_FAILED;
       return FED_OK;
@@ -402,6 +431,7 @@ static int build(struct fed__simulation *simulation,
   FED_TRY(simulation->plan.rule->init(setting->context, &simulation->plan.shape,
                                       &simulation->aggregate));
   FED_TRY(fed_params_copy(&simulation->current, setting->context, start));
+  FED_TRY(fed__plan_start_state(setting->context, &simulation->plan, &simulation->state));
   fed__round_settings_from_job(job, simulation->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&simulation->round, setting->context, &settings, 0, FED__END_NONE, 0));
   const struct fed__pool_setting pool = {setting->context,  job,
@@ -431,13 +461,22 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
   fed__round_clear(&simulation->round);
   fed__partition_clear(&simulation->partition);
   fed_params_clear(&simulation->current);
-  fed_params_clear(&simulation->previous);
+  fed_params_clear(&simulation->state);
+  fed__client_memory_clear(&simulation->memory);
   fed__free(simulation->context, simulation->visits);
   fed__free(simulation->context, simulation->rounds_trained);
   *simulation = (struct fed__simulation){0};
 }
 
 /* ---- dividing ------------------------------------------------------------------------------- */
+
+static int remember_clients(struct fed__simulation *simulation) {
+  const struct fed__plan *plan = &simulation->plan;
+  const size_t elements = plan->algorithm->client->kept_name ? plan->parameter_count : 0;
+  fed__client_memory_clear(&simulation->memory);
+  return fed__client_memory_init(&simulation->memory, simulation->context, elements,
+                                 simulation->partition.client_count);
+}
 
 int fed__simulation_use(struct fed__simulation *simulation, struct fed__partition *partition) {
   const size_t count = fed__pool_examples(simulation->pool)->count;
@@ -453,6 +492,7 @@ int fed__simulation_use(struct fed__simulation *simulation, struct fed__partitio
   if (!simulation->rounds_trained) return FED_E_MEMORY;
   FED_TRY(fed__partition_hold_out(&simulation->partition, simulation->job));
   FED_TRY(fed__pool_set_partition(simulation->pool, &simulation->partition));
+  FED_TRY(remember_clients(simulation));
   return fed__round_set_client_count(&simulation->round, simulation->partition.client_count);
 }
 

@@ -13,6 +13,7 @@
 #ifndef FED_SIMULATE_SIMULATION_H
 #define FED_SIMULATE_SIMULATION_H
 
+#include "simulate/client_memory.h"
 #include "simulate/drift.h"
 #include "simulate/evaluation.h"
 #include "simulate/event_queue.h"
@@ -62,8 +63,8 @@ struct fed__simulation {
   struct fed__event_queue queue;
   struct fed__pool *pool;
   struct fed__aggregate *aggregate;
-  struct fed_params current, previous;
-  int has_previous;
+  struct fed_params current, state; /* the newest version, and what the server keeps beside it */
+  struct fed__client_memory memory;
   uint32_t eligible_count;   /* clients with enough examples */
   struct fed__visit *visits; /* of the open round: those that count */
   size_t visit_count, visits_max;

@@ -8,11 +8,13 @@
 #include "base/memory.h"
 #include "base/raise.h"
 
+#include <stdio.h>
+
 /* The simulation's own numbers. */
 struct numbers {
   int64_t now_us;
   uint64_t version, visits_done, visit_count, visits_max, queue_count, queue_next_number;
-  uint32_t eligible_count, has_previous;
+  uint32_t eligible_count, reserved;
 };
 
 static int resize_visits(struct fed__simulation *simulation, const struct numbers *numbers) {
@@ -34,8 +36,7 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
                             .visits_max = simulation->visits_max,
                             .queue_count = simulation->queue.count,
                             .queue_next_number = simulation->queue.next_number,
-                            .eligible_count = simulation->eligible_count,
-                            .has_previous = (uint32_t)simulation->has_previous};
+                            .eligible_count = simulation->eligible_count};
   FED_TRY(fed__checkpoint_bytes(checkpoint, "simulation", &numbers, sizeof numbers));
   if (!checkpoint->is_reading) return FED_OK;
   simulation->now_us = numbers.now_us;
@@ -43,18 +44,40 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
   simulation->visits_done = numbers.visits_done;
   simulation->queue.next_number = numbers.queue_next_number;
   simulation->eligible_count = numbers.eligible_count;
-  simulation->has_previous = numbers.has_previous != 0;
   FED_TRY(resize_visits(simulation, &numbers));
   return fed__event_queue_resize(&simulation->queue, numbers.queue_count);
 }
 
 static int carry_models(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
-  if (checkpoint->is_reading && simulation->has_previous && !simulation->previous.count)
-    FED_TRY(fed_params_copy(&simulation->previous, simulation->context, &simulation->current));
-  FED_TRY(fed__checkpoint_params(checkpoint, "model.current.", &simulation->current));
-  return simulation->has_previous
-             ? fed__checkpoint_params(checkpoint, "model.previous.", &simulation->previous)
-             : FED_OK;
+  FED_TRY(fed__checkpoint_params(checkpoint, "model.", &simulation->current));
+  return fed__checkpoint_params(checkpoint, "server.", &simulation->state);
+}
+
+/* A client's vector by its number; while reading, those that the flags say were there. */
+static int carry_vector(struct fed__client_memory *memory, uint32_t client, int is_there,
+                        struct fed__checkpoint *checkpoint) {
+  char name[48];
+  if (!is_there) return FED_OK;
+  if (checkpoint->is_reading) {
+    float *vector = fed__alloc(memory->context, memory->element_count * sizeof *vector);
+    if (!vector) return FED_E_MEMORY;
+    fed__client_memory_put(memory, client, vector);
+  }
+  snprintf(name, sizeof name, "client.%u", client);
+  return fed__checkpoint_array(checkpoint, name, FED_F32, memory->vectors[client],
+                               memory->element_count);
+}
+
+static int carry_memory(struct fed__client_memory *memory, struct fed__checkpoint *checkpoint) {
+  if (!memory->vectors) return FED_OK;
+  uint8_t *there = fed__zalloc(memory->context, memory->client_count, 1);
+  if (!there) return FED_E_MEMORY;
+  for (uint32_t i = 0; i < memory->client_count; i++) there[i] = memory->vectors[i] != NULL;
+  int code = fed__checkpoint_bytes(checkpoint, "clients", there, memory->client_count);
+  for (uint32_t i = 0; i < memory->client_count && code == FED_OK; i++)
+    code = carry_vector(memory, i, there[i], checkpoint);
+  fed__free(memory->context, there);
+  return code;
 }
 
 static int carry_facts(struct fed__selection *selection, struct fed__checkpoint *checkpoint) {
@@ -96,6 +119,7 @@ int fed__simulation_carry(struct fed__simulation *simulation, struct fed__checkp
   FED_REQUIRE(simulation->partition.client_count && !simulation->closing);
   FED_TRY(carry_numbers(simulation, checkpoint));
   FED_TRY(carry_models(simulation, checkpoint));
+  FED_TRY(carry_memory(&simulation->memory, checkpoint));
   FED_TRY(carry_table(&simulation->round, checkpoint));
   FED_TRY(carry_open_round(simulation, checkpoint));
   FED_TRY(fed__checkpoint_array(checkpoint, "rounds_trained", FED_U32, simulation->rounds_trained,

@@ -31,6 +31,7 @@ struct worker {
   struct fed_examples *examples, *test;
   struct fed_trainer *trainer, *tester;
   struct fed_params trained;
+  float *values; /* of an update with two vectors */
   void *grid;
   uint32_t *scratch; /* of drawn rows */
   struct fed__aggregate *aggregate;
@@ -140,6 +141,15 @@ static int measure_distance(struct worker *worker, struct fed__visit *visit) {
   return FED_OK;
 }
 
+static int make_room_to_keep(const struct fed__pool *pool, struct fed__visit *visit) {
+  const struct fed__plan *plan = pool->setting.plan;
+  visit->to_keep = NULL;
+  if (!plan->algorithm->client->kept_name) return FED_OK;
+  visit->to_keep =
+      fed__alloc(pool->setting.context, plan->parameter_count * sizeof *visit->to_keep);
+  return visit->to_keep ? FED_OK : FED_E_MEMORY;
+}
+
 static int train(struct worker *worker, const struct fed__client_rows *rows,
                  struct fed__visit *visit) {
   struct fed__pool *pool = worker->pool;
@@ -148,6 +158,7 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
   char name[FED__CLIENT_NAME_BYTES];
   double *row_weights = NULL;
   struct fed__local_result result;
+  FED_TRY(make_room_to_keep(pool, visit));
   FED_TRY(fed__dataset_row_weights(setting->context, &setting->job->data.schema, worker->examples,
                                    rows->train, rows->train_count, &row_weights));
   const struct fed__local_round local = {
@@ -161,7 +172,11 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
       .round = visits->round,
       .client = fed__partition_name(pool->partition, visit->client, name),
       .received = visits->params,
+      .from_server = visits->from_server,
+      .kept = visit->kept,
+      .to_keep = visit->to_keep,
       .trained = &worker->trained,
+      .values = worker->values,
       .grid = worker->grid,
   };
   const int code = fed__local_round_train(&local, &result);
@@ -305,6 +320,10 @@ static int set_up(struct worker *worker, size_t item) {
   FED_TRY(setting->plan->rule->init(setting->context, &setting->plan->shape, &worker->aggregate));
   worker->grid = fed__alloc(setting->context, pool->grid_bytes);
   if (!worker->grid) return FED_E_MEMORY;
+  if (setting->plan->value_count > setting->plan->parameter_count) {
+    worker->values = fed__alloc(setting->context, setting->plan->value_count * sizeof(float));
+    if (!worker->values) return FED_E_MEMORY;
+  }
   return worker->test ? prepare_tester(worker) : FED_OK;
 }
 
@@ -316,6 +335,7 @@ static void clear_worker(struct worker *worker) {
   fed_examples_free(worker->test);
   fed_params_clear(&worker->trained);
   setting->plan->rule->free(worker->aggregate);
+  fed__free(setting->context, worker->values);
   fed__free(setting->context, worker->grid);
   fed__free(setting->context, worker->scratch);
 }
@@ -335,8 +355,7 @@ int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **po
   struct fed__pool *made = fed__zalloc(setting->context, 1, sizeof *made);
   if (!made) return FED_E_MEMORY;
   made->setting = *setting;
-  made->grid_bytes =
-      fed__stage_grid_bytes(&setting->plan->stages, setting->plan->shape.element_count);
+  made->grid_bytes = fed__plan_update_bytes(setting->plan);
   pthread_mutex_init(&made->lock, NULL);
   pthread_cond_init(&made->begins, NULL);
   pthread_cond_init(&made->ends, NULL);

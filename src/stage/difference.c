@@ -31,7 +31,7 @@ static int subtract_received(const struct fed__stage_settings *settings,
                              struct fed__update *update) {
   (void)settings;
   FED_REQUIRE(update->received);
-  subtract(update->values, update->received, update->element_count);
+  subtract(update->values, update->received, update->received_count);
   return FED_OK;
 }
 

@@ -3,7 +3,7 @@
  * stage.h: the steps between a trained model and the bytes that leave a client, each with a
  * client step and a server step behind one interface:
  *
- *   client:  difference → clip → grid → upload        server:  sum → grid → … → mean update
+ *   client:  difference → rule → clip → grid → upload      server:  sum → grid → … → mean update
  *
  * A stage declares what it needs of the update and what it gives; a chain in which a need is not
  * met is refused when the job is created. Server steps see only the sum over the cohort, in
@@ -28,15 +28,24 @@ struct fed__stage_settings {
   double grid_step;
 };
 
+struct fed__update;
+
+/* What a client's algorithm makes of the difference. */
+struct fed__update_rule {
+  FED_MUST int (*apply)(struct fed__update_rule *self, struct fed__update *update);
+};
+
 /* One update on its way out. `values` is changed in place; `grid` is filled by the grid stage. */
 struct fed__update {
-  float *values;
-  const float *received; /* the model that the client got */
-  size_t element_count;
-  void *grid;             /* caller's memory of fed__stage_grid_bytes: element_count signed
-                             integers of grid_bits, little-endian, any alignment */
-  double norm;            /* L2 norm before clipping, by the clip stage; 0 without */
-  uint64_t clamped_count; /* elements that the grid could not represent and clamped */
+  float *values;                 /* the trained model; behind it, room for what the rule adds */
+  const float *received;         /* the model that the client got */
+  size_t received_count;         /* its elements */
+  size_t element_count;          /* of all values */
+  struct fed__update_rule *rule; /* NULL: none */
+  void *grid;                    /* caller's memory of fed__stage_grid_bytes: element_count signed
+                                    integers of grid_bits, little-endian, any alignment */
+  double norm;                   /* L2 norm before clipping, by the clip stage; 0 without */
+  uint64_t clamped_count;        /* elements that the grid could not represent and clamped */
 };
 
 struct fed__stage_ops {
@@ -52,7 +61,8 @@ struct fed__stage_ops {
                          uint64_t weight_sum, size_t element_count, float *mean);
 };
 
-extern const struct fed__stage_ops fed__stage_difference, fed__stage_clip, fed__stage_grid;
+extern const struct fed__stage_ops fed__stage_difference, fed__stage_rule, fed__stage_clip,
+    fed__stage_grid;
 
 /* All stages, in the order of the client; NULL-terminated. */
 extern const struct fed__stage_ops *const fed__stage_table[];

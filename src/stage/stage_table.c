@@ -5,8 +5,8 @@
 #include "base/raise.h"
 #include "stage/stage.h"
 
-const struct fed__stage_ops *const fed__stage_table[] = {&fed__stage_difference, &fed__stage_clip,
-                                                         &fed__stage_grid, NULL};
+const struct fed__stage_ops *const fed__stage_table[] = {&fed__stage_difference, &fed__stage_rule,
+                                                         &fed__stage_clip, &fed__stage_grid, NULL};
 
 static const struct {
   unsigned trait;

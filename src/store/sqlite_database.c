@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define APPLICATION_ID 0x66656473 /* "feds": SQLite's mark of whose file this is */
 
 static const char schema[] =
@@ -28,7 +28,7 @@ static const char schema[] =
     "CREATE TABLE job (id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL,"
     " reason TEXT NOT NULL, plan BLOB NOT NULL, graph BLOB NOT NULL, parameters BLOB NOT NULL,"
     " version INTEGER NOT NULL, created_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
-    " approval BLOB NOT NULL, signer TEXT NOT NULL) STRICT;"
+    " approval BLOB NOT NULL, signer TEXT NOT NULL, server_state BLOB NOT NULL) STRICT;"
     "CREATE TABLE round (job TEXT NOT NULL REFERENCES job (id), round INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, state TEXT NOT NULL, parameters BLOB NOT NULL,"
     " started_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL, cohort TEXT,"
@@ -38,11 +38,14 @@ static const char schema[] =
     " type TEXT NOT NULL, body TEXT NOT NULL CHECK (json_valid(body))) STRICT;"
     "CREATE INDEX event_of_job ON event (job, number);";
 
-/* From version 1, which knew no signed jobs: its jobs have no signer, and a hash of no object. */
-static const char upgrade[] =
-    "ALTER TABLE job ADD COLUMN approval BLOB NOT NULL"
-    " DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';"
-    "ALTER TABLE job ADD COLUMN signer TEXT NOT NULL DEFAULT '';";
+#define NO_OBJECT " DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';"
+
+/* By the version that they lead from. Version 1 knew no signed jobs, version 2 no state beside the
+ * model: what their jobs lack is empty, or a hash of no object. */
+static const char *const upgrades[SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE job ADD COLUMN approval BLOB NOT NULL" NO_OBJECT
+          "ALTER TABLE job ADD COLUMN signer TEXT NOT NULL DEFAULT '';",
+    [2] = "ALTER TABLE job ADD COLUMN server_state BLOB NOT NULL" NO_OBJECT};
 
 /* --- errors --- */
 
@@ -173,8 +176,9 @@ static int make_tables(struct fed__database *database) {
                      "by a newer fed; upgrade this one",
                      database->path, (long long)version, SCHEMA_VERSION);
   if (version == SCHEMA_VERSION && application == APPLICATION_ID) return FED_OK;
-  if (version == 1 && application == APPLICATION_ID) {
-    FED_TRY(execute(database, upgrade, "cannot upgrade the tables"));
+  if (version > 0 && application == APPLICATION_ID) {
+    for (; version < SCHEMA_VERSION; version++)
+      FED_TRY(execute(database, upgrades[version], "cannot upgrade the tables"));
     return set_version(database);
   }
   if (version != 0 || application != 0)

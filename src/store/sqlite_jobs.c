@@ -7,7 +7,7 @@
 
 #define JOB_COLUMNS                                                                                \
   "id, name, state, reason, plan, graph, parameters, version, created_ms, finished_ms, approval, " \
-  "signer"
+  "signer, server_state"
 #define ROUND_COLUMNS "job, round, attempt, state, parameters, started_ms, finished_ms"
 
 static const char *const job_words[] = {[FED__JOB_RUNNING] = "running",
@@ -26,12 +26,13 @@ static const char *const round_words[] = {[FED__ROUND_OPEN] = "open",
 static int put_job(struct fed__database *database, const struct fed__job_record *record) {
   /* Not INSERT OR REPLACE: that would delete the row that rounds refer to. */
   static const char sql[] =
-      "INSERT INTO job (" JOB_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+      "INSERT INTO job (" JOB_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (id) DO UPDATE SET name = excluded.name, state = excluded.state,"
       " reason = excluded.reason, plan = excluded.plan, graph = excluded.graph,"
       " parameters = excluded.parameters, version = excluded.version,"
       " created_ms = excluded.created_ms, finished_ms = excluded.finished_ms,"
-      " approval = excluded.approval, signer = excluded.signer";
+      " approval = excluded.approval, signer = excluded.signer,"
+      " server_state = excluded.server_state";
   struct fed__query query = fed__query_start(database, sql);
   fed__query_give_text(&query, record->id);
   fed__query_give_text(&query, record->name);
@@ -45,6 +46,7 @@ static int put_job(struct fed__database *database, const struct fed__job_record 
   fed__query_give_integer(&query, record->finished_ms);
   fed__query_give_digest(&query, &record->approval);
   fed__query_give_text(&query, record->signer);
+  fed__query_give_digest(&query, &record->server_state);
   return fed__query_run(&query);
 }
 
@@ -62,6 +64,7 @@ static void take_job(struct fed__query *query, struct fed__job_record *record) {
   record->finished_ms = fed__query_take_integer(query);
   fed__query_take_digest(query, &record->approval);
   fed__query_take_text(query, record->signer, sizeof record->signer);
+  fed__query_take_digest(query, &record->server_state);
 }
 
 static int find_job(struct fed__database *database, const char *id,

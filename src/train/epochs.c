@@ -166,7 +166,7 @@ static void begin_pass(struct fed__walk *walk) {
   walk->in_pass = 1;
 }
 
-static int gather_next(struct fed__walk *walk) {
+int fed__walk_gather(struct fed__walk *walk) {
   struct fed_batch *batch = fed_trainer_batch(walk->trainer);
   const size_t left = walk->count - walk->at;
   begin_pass(walk);
@@ -174,7 +174,7 @@ static int gather_next(struct fed__walk *walk) {
   return walk->examples->gather(walk->examples, walk->order + walk->at, batch->count, batch);
 }
 
-static void move_on(struct fed__walk *walk) {
+void fed__walk_move_on(struct fed__walk *walk) {
   const size_t left = walk->count - walk->at;
   walk->at += left < walk->batch_size ? left : walk->batch_size;
   walk->steps++;
@@ -185,9 +185,9 @@ static void move_on(struct fed__walk *walk) {
 }
 
 int fed__walk_step(struct fed__walk *walk, struct fed_metrics *metrics) {
-  FED_TRY(gather_next(walk));
+  FED_TRY(fed__walk_gather(walk));
   FED_TRY(fed_train_step(walk->trainer, metrics));
-  move_on(walk);
+  fed__walk_move_on(walk);
   return FED_OK;
 }
 
@@ -197,9 +197,9 @@ int fed__walk_skip(struct fed__walk *walk, uint64_t steps) {
   walk->epoch = (uint32_t)(steps / each);
   walk->at = 0;
   walk->steps = steps - steps % each;
-  for (; walk->steps < steps; move_on(walk))
+  for (; walk->steps < steps; fed__walk_move_on(walk))
     if (walk->examples->begin_pass)
-      FED_TRY(gather_next(walk));
+      FED_TRY(fed__walk_gather(walk));
     else
       begin_pass(walk);
   return FED_OK;

@@ -40,6 +40,11 @@ int fed__walk_is_over(const struct fed__walk *walk);
 /* The next training step; moves on to the next epoch behind the last batch of one. */
 FED_MUST int fed__walk_step(struct fed__walk *walk, struct fed_metrics *metrics);
 
+/* Its two halves, for who does something else with the batch: put the next examples into the
+ * trainer's batch; count them as done. */
+FED_MUST int fed__walk_gather(struct fed__walk *walk);
+void fed__walk_move_on(struct fed__walk *walk);
+
 /* Stand where so many steps would have led: nothing trains, but examples that draw random numbers
  * as they are read are read. */
 FED_MUST int fed__walk_skip(struct fed__walk *walk, uint64_t steps);

@@ -199,6 +199,16 @@ static void update_rest(struct fed_trainer *trainer, const struct fed__update *u
   }
 }
 
+/* The whole gradient has to be there before it can be changed. */
+static int needs_gradient(const struct fed_trainer *trainer) {
+  return clips(trainer) || trainer->bends;
+}
+
+static int change_gradient(const struct fed_trainer *trainer, double *scale) {
+  if (trainer->bends) fed__gradient_bend(trainer);
+  return clips(trainer) ? clip(trainer, scale) : FED_OK;
+}
+
 int fed_train_step(struct fed_trainer *trainer, struct fed_metrics *metrics) {
   struct fed_metrics found = *metrics;
   struct fed__update update = {
@@ -212,9 +222,9 @@ int fed_train_step(struct fed_trainer *trainer, struct fed_metrics *metrics) {
       .gradient_scale = 1,
       .step = trainer->step + 1,
   };
-  if (clips(trainer)) { /* needs the whole gradient first */
+  if (needs_gradient(trainer)) {
     FED_TRY(run(trainer, 1, NULL, &found));
-    FED_TRY(clip(trainer, &update.gradient_scale));
+    FED_TRY(change_gradient(trainer, &update.gradient_scale));
     trainer->optimizer->update[trainer->kernels->precision](&update);
   } else {
     FED_TRY(run(trainer, 1, &update, &found));
@@ -228,6 +238,13 @@ int fed_train_step(struct fed_trainer *trainer, struct fed_metrics *metrics) {
 
 int fed_evaluate_step(struct fed_trainer *trainer, struct fed_metrics *metrics) {
   return run(trainer, 0, NULL, metrics);
+}
+
+uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *rate_sum) {
+  *rate_sum = 0;
+  for (uint64_t step = 0; step < trainer->step; step++)
+    *rate_sum += fed__schedule_rate(&trainer->options, step);
+  return trainer->step;
 }
 
 int fed__gradient_compute(struct fed_trainer *trainer, struct fed_metrics *metrics) {

@@ -38,6 +38,10 @@ struct fed_trainer {
   void *batch_block;
   size_t batch_bytes;
 
+  void *offset; /* of the gradient, like `gradient`; NULL: never set */
+  double pull;
+  int bends; /* pull and offset count until the next reset */
+
   struct fed__step now;
   struct fed__plan *plans[FED__PLANS_MAX]; /* the first is the full batch's */
   struct fed__plan *last_plan;
@@ -50,6 +54,9 @@ struct fed_trainer {
 FED_MUST int fed__trainer_allocate(struct fed_trainer *trainer);
 void fed__trainer_release(struct fed_trainer *trainer);
 
+/* Add pull * parameter + offset to the gradient. */
+void fed__gradient_bend(const struct fed_trainer *trainer);
+
 /* What is left of options.memory_bytes_max for a plan; SIZE_MAX: no limit. FED_E_TOO_LARGE, with
  * all figures, if nothing is. */
 FED_MUST int fed__trainer_budget(const struct fed_trainer *trainer, size_t *bytes);
@@ -57,7 +64,7 @@ FED_MUST int fed__trainer_budget(const struct fed_trainer *trainer, size_t *byte
 /* The plan for the batch's size, made if it is not there. FED_E_RANGE, FED_E_MEMORY. */
 FED_MUST int fed__trainer_find_plan(struct fed_trainer *trainer, struct fed__plan **plan);
 
-/* Forget the optimiser's state and the number of steps. */
+/* Forget the optimiser's state, the number of steps, and how gradients are bent. */
 void fed__trainer_forget(struct fed_trainer *trainer);
 
 /* Bytes of a number in the trainer's precision. */

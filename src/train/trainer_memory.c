@@ -123,17 +123,19 @@ void fed__trainer_release(struct fed_trainer *trainer) {
   fed__free(trainer->context, trainer->local_params);
   fed__free(trainer->context, trainer->local_block);
   fed__free(trainer->context, trainer->block);
+  fed__free(trainer->context, trainer->offset);
 }
 
 void fed__trainer_forget(struct fed_trainer *trainer) {
   memset(trainer->gradient, 0, (1 + trainer->state_count) * trainer->trained_bytes);
   trainer->step = 0;
+  trainer->bends = 0;
 }
 
 void fed_trainer_memory(const struct fed_trainer *trainer, struct fed_memory *memory) {
   *memory = (struct fed_memory){
       .parameters = trainer->parameter_bytes + trainer->local_bytes,
-      .gradients = trainer->trained_bytes,
+      .gradients = (trainer->offset ? 2 : 1) * trainer->trained_bytes,
       .optimizer = trainer->state_count * trainer->trained_bytes,
       .batch = trainer->batch_bytes,
   };

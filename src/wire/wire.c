@@ -70,6 +70,7 @@ static const struct {
     {&fed__task__descriptor, "parameters", FED__HASH_BYTES, FED__HASH_BYTES},
     {&fed__task__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},
     {&fed__task__descriptor, "approval", FED__HASH_BYTES, FED__HASH_BYTES},
+    {&fed__task__descriptor, "server_state", 0, FED__HASH_BYTES},
     {&fed__task_failure__descriptor, "job", 1, FED__NAME_MAX},
     {&fed__task_failure__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},
     {&fed__update_header__descriptor, "nonce", FED__NONCE_BYTES, FED__NONCE_BYTES},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_plan.c: what follows from a job: combinations that cannot work are refused, weights,
- * seeds, and the server's optimiser against the closed form of heavy-ball momentum.
+ * test_plan.c: what follows from a job: combinations that cannot work are refused, weights, seeds.
+ * What the algorithms make of it is in test_algorithms.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 
 #include "round/plan.h"
 
-#include <math.h>
 #include <string.h>
 
 static char mean_rule[] = "mean", median_rule[] = "median";
@@ -117,44 +116,6 @@ static void seeds_are_named_by_round_and_client(void **state) {
       }
 }
 
-#define N 3
-
-static void without_momentum_the_server_adds_the_mean(void **state) {
-  (void)state;
-  const float current[N] = {1, -2, 0.5f}, previous[N] = {9, 9, 9}, mean[N] = {0.25f, 4, -0.5f};
-  const float plain[N] = {1.25f, 2, 0}, half[N] = {1.125f, 0, 0.25f};
-  struct fed__job job = plain_job();
-  float next[N];
-  fed__plan_server_step(&job, current, previous, mean, N, next);
-  assert_memory_equal(next, plain, sizeof next);
-  job.aggregate.server_learning_rate = 0.5;
-  fed__plan_server_step(&job, current, NULL, mean, N, next);
-  assert_memory_equal(next, half, sizeof next);
-}
-
-/* A constant mean g from x_0 = x_-1: v_k = rate * g * (1 - m^k) / (1 - m), and x_n their sum:
- * rate * g / (1 - m) * (n - m * (1 - m^n) / (1 - m)). */
-static void momentum_follows_the_closed_form(void **state) {
-  (void)state;
-  static const float mean[N] = {1, -0.25f, 3};
-  static const double rate = 0.5, momentum = 0.9;
-  struct fed__job job = plain_job();
-  float versions[3][N] = {{0}};
-  job.aggregate.server_learning_rate = rate;
-  job.aggregate.server_momentum = momentum;
-  for (int n = 1; n <= 100; n++) {
-    const float *current = versions[(n - 1) % 3];
-    const float *previous = n == 1 ? NULL : versions[(n - 2) % 3];
-    float *next = versions[n % 3];
-    fed__plan_server_step(&job, current, previous, mean, N, next);
-    for (size_t i = 0; i < N; i++) {
-      const double sum = n - momentum * (1 - pow(momentum, n)) / (1 - momentum);
-      const double expected = rate * (double)mean[i] / (1 - momentum) * sum;
-      assert_true(fabs((double)next[i] - expected) <= 2e-5 * fabs(expected));
-    }
-  }
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_plan_follows_from_its_job),
@@ -162,8 +123,6 @@ int main(void) {
       cmocka_unit_test(sums_that_could_overflow_are_refused),
       cmocka_unit_test(clients_weigh_by_their_examples_up_to_a_bound),
       cmocka_unit_test(seeds_are_named_by_round_and_client),
-      cmocka_unit_test(without_momentum_the_server_adds_the_mean),
-      cmocka_unit_test(momentum_follows_the_closed_form),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

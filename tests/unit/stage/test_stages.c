@@ -45,7 +45,8 @@ static void the_difference_is_numpys(void **state) {
   (void)state;
   float values[N], received[N], expected[N];
   const struct fed__stage_settings settings = {0};
-  struct fed__update update = {.values = values, .received = received, .element_count = N};
+  struct fed__update update = {
+      .values = values, .received = received, .received_count = N, .element_count = N};
   read_floats("stage/trained.f32", values);
   read_floats("stage/received.f32", received);
   read_floats("stage/difference.f32", expected);
@@ -191,8 +192,11 @@ static void a_diverged_model_is_refused_by_the_chain(void **state) {
   float values[] = {1, FLT_MAX, 2}, received[] = {1, -FLT_MAX, 2}; /* finite, but the difference */
   int8_t grid[3];
   const struct fed__stage_settings settings = {.grid_bits = 8, .grid_step = 1};
-  struct fed__update update = {
-      .values = values, .received = received, .element_count = 3, .grid = grid};
+  struct fed__update update = {.values = values,
+                               .received = received,
+                               .received_count = 3,
+                               .element_count = 3,
+                               .grid = grid};
   assert_int_equal(fed__stage_run_client(&settings, &update), FED_E_NOT_FINITE);
   assert_message_has("stage 'grid'");
   assert_message_has("element 1 ");
@@ -293,8 +297,11 @@ static void the_whole_chain_runs_in_order(void **state) {
   float mean[3];
   const struct fed__stage_settings settings = {
       .clip_norm = 2.5, .grid_bits = 16, .grid_step = 0x1p-4};
-  struct fed__update update = {
-      .values = values, .received = received, .element_count = 3, .grid = grid};
+  struct fed__update update = {.values = values,
+                               .received = received,
+                               .received_count = 3,
+                               .element_count = 3,
+                               .grid = grid};
   assert_int_equal(fed__stage_run_client(&settings, &update), FED_OK);
   assert_true(update.norm == 5);
   assert_int_equal(grid[0], 24); /* 1.5 * 16 */

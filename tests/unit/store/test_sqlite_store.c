@@ -112,8 +112,8 @@ static void a_folder_that_everybody_may_write_is_refused(void **state) {
 static void a_newer_schema_is_refused(void **state) {
   (void)state;
   make_and_close();
-  change_database("PRAGMA user_version = 3");
-  assert_refused(FED_E_VERSION, "version 3");
+  change_database("PRAGMA user_version = 4");
+  assert_refused(FED_E_VERSION, "version 4");
 }
 
 /* A store as an older fed left it, made anew from its dump. */

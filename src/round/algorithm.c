@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * algorithm.c: the table of algorithms, and which settings go with which.
+ */
+#include "round/algorithm.h"
+#include "base/raise.h"
+
+enum { MOMENTUM = 1, PROXIMAL = 2, REGULARIZER = 4 };
+
+static const struct fed__algorithm algorithms[] = {
+    [FED__ALGORITHM_FEDAVG] = {&fed__rule_plain, &fed__server_fedavg, MOMENTUM},
+    [FED__ALGORITHM_FEDSGD] = {&fed__rule_full_gradient, &fed__server_fedavg, MOMENTUM},
+    [FED__ALGORITHM_FEDAVGM] = {&fed__rule_plain, &fed__server_fedavg, MOMENTUM},
+    [FED__ALGORITHM_FEDPROX] = {&fed__rule_proximal, &fed__server_fedavg, MOMENTUM | PROXIMAL},
+    [FED__ALGORITHM_SCAFFOLD] = {&fed__rule_control_variates, &fed__server_scaffold, 0},
+    [FED__ALGORITHM_FEDNOVA] = {&fed__rule_normalized, &fed__server_fednova, 0},
+    [FED__ALGORITHM_FEDDYN] = {&fed__rule_dynamic, &fed__server_feddyn, REGULARIZER},
+    [FED__ALGORITHM_FEDADAGRAD] = {&fed__rule_plain, &fed__server_fedadagrad, 0},
+    [FED__ALGORITHM_FEDADAM] = {&fed__rule_plain, &fed__server_fedadam, 0},
+    [FED__ALGORITHM_FEDYOGI] = {&fed__rule_plain, &fed__server_fedyogi, 0},
+};
+
+const struct fed__algorithm *fed__algorithm_of(const struct fed__job *job) {
+  return &algorithms[job->aggregate.algorithm];
+}
+
+/* ---- what goes with what -------------------------------------------------------------------- */
+
+static const struct {
+  unsigned use;
+  const char *setting, *whose;
+  size_t offset;
+} settings[] = {
+    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd and fedprox",
+     offsetof(struct fed__job, aggregate.server_momentum)},
+    {PROXIMAL, "proximal", "fedprox", offsetof(struct fed__job, aggregate.proximal)},
+    {REGULARIZER, "regularizer", "feddyn", offsetof(struct fed__job, aggregate.regularizer)},
+};
+
+static int is_set(const struct fed__job *job, size_t setting) {
+  return *(const double *)((const char *)job + settings[setting].offset) != 0;
+}
+
+static int check_unused(const struct fed__job *job, const struct fed__algorithm *algorithm) {
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+    if (is_set(job, i) && !(algorithm->uses & settings[i].use))
+      return FED_RAISE(FED_E_INPUT,
+                       "aggregate.algorithm '%s' does not look at aggregate.%s, which is for %s: "
+                       "leave one of them out",
+                       fed__job_algorithm_name(job->aggregate.algorithm), settings[i].setting,
+                       settings[i].whose);
+  return FED_OK;
+}
+
+/* Settings whose zero makes the algorithm another one. */
+static int check_needed(const struct fed__job *job) {
+  static const struct {
+    enum fed__job_algorithm algorithm;
+    size_t setting; /* of the table above */
+    const char *advice;
+  } needed[] = {{FED__ALGORITHM_FEDAVGM, 0, "0.9 is usual; without it this is fedavg"},
+                {FED__ALGORITHM_FEDPROX, 1, "0.001 to 1 is usual; without it this is fedavg"},
+                {FED__ALGORITHM_FEDDYN, 2, "0.001 to 0.1 is usual"}};
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+    if (needed[i].algorithm == job->aggregate.algorithm && !is_set(job, needed[i].setting))
+      return FED_RAISE(FED_E_INPUT, "aggregate.algorithm '%s' needs aggregate.%s above 0: %s",
+                       fed__job_algorithm_name(job->aggregate.algorithm),
+                       settings[needed[i].setting].setting, needed[i].advice);
+  return FED_OK;
+}
+
+static int check_training(const struct fed__job *job, const struct fed__client_rule *rule) {
+  const char *name = fed__job_algorithm_name(job->aggregate.algorithm);
+  if (rule == &fed__rule_plain) return FED_OK;
+  if (strcmp(job->train.trainer, "native") != 0)
+    return FED_RAISE(
+        FED_E_INPUT,
+        "aggregate.algorithm '%s' changes how clients train, which the external "
+        "trainer '%s' would not know of: use train.trainer 'native', or one of fedavg, "
+        "fedavgm, fedadagrad, fedadam and fedyogi",
+        name, job->train.trainer);
+  if (job->train.epochs == 0)
+    return FED_RAISE(FED_E_INPUT, "aggregate.algorithm '%s' needs train.epochs of at least 1",
+                     name);
+  if (rule->bends && job->train.options.optimizer != FED_OPTIMIZER_SGD)
+    return FED_RAISE(FED_E_INPUT, "aggregate.algorithm '%s' is defined for train.optimizer 'sgd'",
+                     name);
+  return FED_OK;
+}
+
+static int check_full_gradient(const struct fed__job *job) {
+  const struct fed_train_options *options = &job->train.options;
+  if (job->aggregate.algorithm != FED__ALGORITHM_FEDSGD) return FED_OK;
+  if (job->train.epochs != 1 || job->train.steps_max)
+    return FED_RAISE(FED_E_INPUT, "aggregate.algorithm 'fedsgd' takes one step along the gradient "
+                                  "of all examples: train.epochs must be 1, train.steps_max 0");
+  if (options->momentum != 0 || options->weight_decay != 0 || options->clip_norm != 0 ||
+      options->clip_value != 0)
+    return FED_RAISE(FED_E_INPUT,
+                     "aggregate.algorithm 'fedsgd' takes a single plain step: train.momentum, "
+                     "train.weight_decay and gradient clipping must be 0");
+  return FED_OK;
+}
+
+int fed__algorithm_check(const struct fed__job *job) {
+  const struct fed__algorithm *algorithm = fed__algorithm_of(job);
+  FED_TRY(check_unused(job, algorithm));
+  FED_TRY(check_needed(job));
+  FED_TRY(check_training(job, algorithm->client));
+  return check_full_gradient(job);
+}
+
+/* ---- the rules' settings -------------------------------------------------------------------- */
+
+/* A variate is a mean gradient, an update some steps times the learning rate as large: so scaled,
+ * both fit the same grid. 16 steps are what a typical client takes in an epoch. */
+static double control_scale(const struct fed__job *job) {
+  return 16.0 * (job->train.epochs ? job->train.epochs : 1) * job->train.options.learning_rate;
+}
+
+void fed__algorithm_settings(const struct fed__job *job, struct fed__client_rule_settings *client,
+                             struct fed__server_rule_settings *server) {
+  const struct fed_train_options *options = &job->train.options;
+  *client = (struct fed__client_rule_settings){.proximal = job->aggregate.proximal,
+                                               .regularizer = job->aggregate.regularizer,
+                                               .control_scale = control_scale(job),
+                                               .learning_rate = options->learning_rate,
+                                               .momentum = options->momentum};
+  *server = (struct fed__server_rule_settings){.learning_rate = job->aggregate.server_learning_rate,
+                                               .momentum = job->aggregate.server_momentum,
+                                               .beta1 = job->aggregate.beta1,
+                                               .beta2 = job->aggregate.beta2,
+                                               .adaptivity = job->aggregate.adaptivity,
+                                               .regularizer = job->aggregate.regularizer,
+                                               .control_scale = control_scale(job)};
+}
