@@ -21,6 +21,7 @@ extern "C" {
 
 struct fed_model;
 struct fed_trainer;
+struct fed_train_options;
 
 /* What becomes of BatchNormalization's running statistics. */
 enum fed_statistics {
@@ -44,6 +45,8 @@ struct fed_model_options {
   size_t trainable_count;
   const char *const *frozen; /* these do not train after all */
   size_t frozen_count;
+  const char *output; /* the value of the graph that is the model's output: any node's; NULL: the
+                         graph's first output. Nodes that do not lead there never run */
   const struct fed_dimension *dimensions;
   size_t dimension_count;
   enum fed_statistics statistics;
@@ -98,13 +101,20 @@ FED_API size_t fed_model_trained_count(const struct fed_model *model);
 FED_API const struct fed_params *fed_model_local_params(const struct fed_model *model);
 
 /* What one example must look like: the graph's inputs without the batch dimension. The target's
- * shape follows from the loss and the graph's first output. */
+ * shape follows from the loss and the output. */
 FED_API const struct fed_example_spec *fed_model_inputs(const struct fed_model *model);
 
 /* Tables of the inputs, nodes and initializers with what of them trains and why, appended to `out`
  * for people, or as JSON. */
 FED_API FED_MUST int fed_model_describe(const struct fed_model *model, struct fed_buffer *out);
 FED_API FED_MUST int fed_model_describe_json(const struct fed_model *model, struct fed_buffer *out);
+
+/* What is allowed but is hardly meant, a sentence a line, appended to `out` for people: nothing if
+ * all is well. The graph ends in a Softmax or Sigmoid that the loss of `options` applies itself
+ * (NULL: any loss); a single number that may be a bias does not train. */
+FED_API FED_MUST int fed_model_doubts(const struct fed_model *model,
+                                      const struct fed_train_options *options,
+                                      struct fed_buffer *out);
 
 /* The supported operators with their opsets, a line each, or as JSON. */
 FED_API FED_MUST int fed_operators_describe(int as_json, struct fed_buffer *out);

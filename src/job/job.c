@@ -36,6 +36,7 @@ void fed__job_model_options(const struct fed__job *job, struct fed_model_options
       .trainable_count = job->model.trainable_count,
       .frozen = (const char *const *)job->model.frozen,
       .frozen_count = job->model.frozen_count,
+      .output = job->model.output,
       .dimensions = job->model.dimensions,
       .dimension_count = job->model.dimension_count,
       .statistics = job->model.statistics,

@@ -103,6 +103,7 @@ struct fed__job {
 
   struct {
     char *file;       /* the ONNX file, relative to the job file */
+    char *output;     /* the value of the graph that is the output; NULL: its first output */
     char **trainable; /* patterns, in place of the file's list or the rule */
     size_t trainable_count;
     char **frozen; /* these do not train after all */

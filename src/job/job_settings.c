@@ -79,6 +79,9 @@ static const struct fed__setting model[] = {
     {"class_axis", FED__SETTING_COUNT, OPTION(class_axis), .initial = "1", .minimum = 1,
      .maximum = FED_RANK_MAX - 1,
      .meaning = "softmax, soft: where in the output the classes are; the batch is 0"},
+    {"output", FED__SETTING_TEXT, AT(model.output), .minimum = 1,
+     .meaning = "the value of the graph that training looks at, such as the logits in front of a "
+                "Softmax; left out: the graph's first output"},
     {"trainable", FED__SETTING_TEXTS, AT(model.trainable),
      .more_offset = offsetof(struct fed__job, model.trainable_count), .minimum = 1,
      .meaning = "names of the parameters that train, '*' is any run of characters; left out: as "

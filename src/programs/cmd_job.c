@@ -39,8 +39,9 @@ static int new_job(struct fed__invocation *invocation) {
   return FED_OK;
 }
 
-static int check_plan(const struct fed_context *context, const struct fed__job_files *files,
+static int check_plan(const struct fed__invocation *invocation, const struct fed__job_files *files,
                       size_t *elements) {
+  const struct fed_context *context = invocation->context;
   struct fed_model_options options;
   struct fed_model *model = NULL;
   struct fed__plan plan;
@@ -49,6 +50,7 @@ static int check_plan(const struct fed_context *context, const struct fed__job_f
   *elements = fed_params_elements(fed_model_params(model));
   int code = fed__plan_make(&files->job, *elements, &plan);
   if (code == FED_OK) code = fed__plan_check_training(context, &files->job, model);
+  if (code == FED_OK) code = fed__job_files_doubt(invocation, &files->job, model);
   fed_model_free(model);
   return code;
 }
@@ -67,7 +69,7 @@ static int check_job(struct fed__invocation *invocation) {
   size_t elements = 0;
   if (!invocation->argument_count) return explain(invocation, NULL);
   int code = fed__job_files_read(invocation->context, invocation->arguments[0], &files);
-  if (code == FED_OK) code = check_plan(invocation->context, &files, &elements);
+  if (code == FED_OK) code = check_plan(invocation, &files, &elements);
   if (code == FED_OK && fed__option_on(invocation, "explain"))
     code = explain(invocation, &files.job);
   else if (code == FED_OK && !invocation->quiet)

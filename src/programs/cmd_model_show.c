@@ -9,6 +9,7 @@
 #include "fed/train.h"
 #include "programs/fed_commands.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static int read_options(struct fed__invocation *invocation, struct show_lists *l
   FED_TRY(parse_statistics(invocation, &options->statistics));
   FED_TRY(fed__option_number(invocation, "rank", 1, 65536, &rank));
   options->adapter_rank = (uint32_t)rank;
+  options->output = fed__option_text(invocation, "output");
   options->trainable = lists->trainable;
   options->frozen = lists->frozen;
   options->adapted = lists->adapted;
@@ -108,7 +110,7 @@ static int load_model(struct fed__invocation *invocation, const struct fed_model
   return code;
 }
 
-/* One row: what training with Adam takes in batches of this size. Squared error fits any output. */
+/* What training with Adam takes in batches of this size. Squared error fits any output. */
 static int measure(struct fed__invocation *invocation, const struct fed_model *model,
                    uint32_t batch_size, struct fed_memory *memory) {
   struct fed_train_options options;
@@ -127,25 +129,60 @@ static int measure(struct fed__invocation *invocation, const struct fed_model *m
   return code;
 }
 
-static int write_memory(struct fed__invocation *invocation, const struct fed_model *model,
-                        struct fed_buffer *out) {
-  static const uint32_t sizes[] = {1, 8, 32, 128};
+static size_t all_bytes(const struct fed_memory *memory) {
+  return memory->parameters + memory->gradients + memory->optimizer + memory->batch +
+         memory->kernels + memory->activations;
+}
+
+static const uint32_t batch_sizes[] = {1, 8, 32, 128};
+#define BATCH_SIZES (sizeof batch_sizes / sizeof batch_sizes[0])
+
+static int write_memory(const struct fed_memory *measured, struct fed_buffer *out) {
   const double kb = 1024;
   FED_TRY(fed_buffer_print(out, "\nmemory of training, KiB\n%8s %12s %12s %12s %12s %12s %12s\n",
                            "batch", "parameters", "gradients", "Adam", "activations", "(at least)",
                            "all"));
-  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-    struct fed_memory memory = {0};
-    FED_TRY(measure(invocation, model, sizes[i], &memory));
-    const double all = (double)memory.parameters + (double)memory.gradients +
-                       (double)memory.optimizer + (double)memory.batch + (double)memory.kernels +
-                       (double)memory.activations;
-    FED_TRY(fed_buffer_print(out, "%8u %12.1f %12.1f %12.1f %12.1f %12.1f %12.1f\n", sizes[i],
-                             (double)memory.parameters / kb, (double)memory.gradients / kb,
-                             (double)memory.optimizer / kb, (double)memory.activations / kb,
-                             (double)memory.activations_bound / kb, all / kb));
+  for (size_t i = 0; i < BATCH_SIZES; i++) {
+    const struct fed_memory *memory = &measured[i];
+    FED_TRY(fed_buffer_print(out, "%8u %12.1f %12.1f %12.1f %12.1f %12.1f %12.1f\n", batch_sizes[i],
+                             (double)memory->parameters / kb, (double)memory->gradients / kb,
+                             (double)memory->optimizer / kb, (double)memory->activations / kb,
+                             (double)memory->activations_bound / kb,
+                             (double)all_bytes(memory) / kb));
   }
   return FED_OK;
+}
+
+/* A key `memory` in the model's JSON object, in bytes. */
+static int add_memory_json(const struct fed_memory *measured, struct fed_buffer *text) {
+  json_t *model = json_loadb((const char *)text->data, text->size, 0, NULL), *rows = json_array();
+  for (size_t i = 0; i < BATCH_SIZES; i++) {
+    const struct fed_memory *memory = &measured[i];
+    json_array_append_new(
+        rows,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "batch_size",
+                  (json_int_t)batch_sizes[i], "parameters", (json_int_t)memory->parameters,
+                  "gradients", (json_int_t)memory->gradients, "adam", (json_int_t)memory->optimizer,
+                  "examples", (json_int_t)memory->batch, "kernels", (json_int_t)memory->kernels,
+                  "activations", (json_int_t)memory->activations, "activations_at_least",
+                  (json_int_t)memory->activations_bound, "all", (json_int_t)all_bytes(memory)));
+  }
+  json_object_set_new(model, "memory", rows);
+  char *whole = json_dumps(model, JSON_INDENT(2));
+  json_decref(model);
+  if (!whole) return FED_RAISE(FED_E_MEMORY, "out of memory writing JSON");
+  fed_buffer_clear(text);
+  const int code = fed_buffer_print(text, "%s\n", whole);
+  free(whole); /* jansson's */
+  return code;
+}
+
+static int add_memory(struct fed__invocation *invocation, const struct fed_model *model,
+                      struct fed_buffer *text) {
+  struct fed_memory measured[BATCH_SIZES] = {{0}};
+  for (size_t i = 0; i < BATCH_SIZES; i++)
+    FED_TRY(measure(invocation, model, batch_sizes[i], &measured[i]));
+  return invocation->json ? add_memory_json(measured, text) : write_memory(measured, text);
 }
 
 static int show_loaded(struct fed__invocation *invocation, const struct fed_model *model) {
@@ -153,8 +190,8 @@ static int show_loaded(struct fed__invocation *invocation, const struct fed_mode
   fed_buffer_init(&text, invocation->context, TABLE_BYTES_MAX);
   int code =
       invocation->json ? fed_model_describe_json(model, &text) : fed_model_describe(model, &text);
-  if (code == FED_OK && fed__option_on(invocation, "memory") && !invocation->json)
-    code = write_memory(invocation, model, &text);
+  if (code == FED_OK && fed__option_on(invocation, "memory"))
+    code = add_memory(invocation, model, &text);
   if (code == FED_OK) fwrite(text.data, 1, text.size, stdout);
   fed_buffer_clear(&text);
   return code;
@@ -182,6 +219,8 @@ static int show_operators(struct fed__invocation *invocation) {
 }
 
 static const struct fed__option show_options[] = {
+    {"output", "NAME", "the value of the graph that training looks at; else its first output",
+     NULL},
     {"trainable", "NAMES", "what trains, with commas between; * for any characters", NULL},
     {"frozen", "NAMES", "what does not train after all", NULL},
     {"dimension", "NAME=NUMBER", "extents of symbolic dimensions, with commas between", NULL},

@@ -90,6 +90,7 @@ static int load(struct session *session) {
   fed__job_model_options(&session->files.job, &options);
   FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(&session->files.graph), &options,
                          &session->model));
+  FED_TRY(fed__job_files_doubt(invocation, &session->files.job, session->model));
   FED_TRY(fed__plan_check_training(invocation->context, &session->files.job, session->model));
   return fed__simulate_data_init(&session->data, &session->files.job,
                                  fed__option_text(invocation, "data"),

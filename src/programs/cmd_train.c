@@ -168,8 +168,9 @@ static int load_model(struct session *session) {
   struct fed_model_options options;
   fed__job_model_options(&session->files.job, &options);
   if (options.statistics == FED_STATISTICS_LOCAL) options.statistics = FED_STATISTICS_AVERAGE;
-  return fed_model_load(session->invocation->context, fed_buffer_slice(&session->files.graph),
-                        &options, &session->training.model);
+  FED_TRY(fed_model_load(session->invocation->context, fed_buffer_slice(&session->files.graph),
+                         &options, &session->training.model));
+  return fed__job_files_doubt(session->invocation, &session->files.job, session->training.model);
 }
 
 static int open_data(struct session *session) {

@@ -9,6 +9,7 @@
 
 #include <libgen.h>
 #include <stdio.h>
+#include <string.h>
 
 static int graph_path(const char *job_file, const char *model_file, char *path, size_t size) {
   char copy[FED__PATH_MAX];
@@ -35,6 +36,19 @@ int fed__job_files_read(const struct fed_context *context, const char *file,
                      "'%s' names the model '%s', which is not there; `fed model "
                      "new` writes one",
                      file, path);
+  return code;
+}
+
+int fed__job_files_doubt(const struct fed__invocation *invocation, const struct fed__job *job,
+                         const struct fed_model *model) {
+  struct fed_buffer doubts;
+  if (invocation->quiet || strcmp(job->train.trainer, "native") != 0) return FED_OK;
+  fed_buffer_init(&doubts, invocation->context, FED__JOB_BYTES_MAX);
+  const int code = fed_model_doubts(model, &job->train.options, &doubts);
+  if (code == FED_OK && doubts.size)
+    fprintf(stderr, "%s: note: %.*s", invocation->program->name, (int)doubts.size,
+            (const char *)doubts.data);
+  fed_buffer_clear(&doubts);
   return code;
 }
 

@@ -5,7 +5,9 @@
 #ifndef FED_JOB_FILES_H
 #define FED_JOB_FILES_H
 
+#include "fed/train.h"
 #include "job/job.h"
+#include "programs/command.h"
 
 struct fed__job_files {
   struct fed_buffer plan, graph;
@@ -15,6 +17,10 @@ struct fed__job_files {
 /* Read and check both; `files` is to be cleared whatever comes back. */
 FED_MUST int fed__job_files_read(const struct fed_context *context, const char *file,
                                  struct fed__job_files *files);
+/* Print what is hardly meant about the job's model on standard error, unless --quiet. */
+FED_MUST int fed__job_files_doubt(const struct fed__invocation *invocation,
+                                  const struct fed__job *job, const struct fed_model *model);
+
 void fed__job_files_clear(struct fed__job_files *files);
 
 #endif

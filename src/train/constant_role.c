@@ -107,6 +107,16 @@ static int is_single_bias(const struct fed_model *model, const struct fed__node 
   return tensor && tensor->shape.rank == 2 && tensor->shape.dims[!swapped] == 1;
 }
 
+/* A list of one number that Add puts on what comes from the examples. */
+static int may_be_bias(const struct fed__reads *reads, const struct fed__node *node, uint32_t slot,
+                       const struct fed_shape *shape) {
+  if (!shape || shape->rank == 0 || slot > 1 || strcmp(node->op->type, "Add") != 0) return 0;
+  for (uint32_t i = 0; i < shape->rank; i++)
+    if (shape->dims[i] != 1) return 0;
+  const unsigned char other = reads_of(reads, node, 1 - slot);
+  return (other & READS_EXAMPLES) && (other & READS_NUMBERS) && !(other & IS_RAW);
+}
+
 /* One number for each channel: all extents but one are 1. NULL: not known. */
 static int is_list(const struct fed_shape *shape) {
   uint32_t wide = 0;
@@ -119,6 +129,7 @@ enum fed__slot fed__slot_find(const struct fed__reads *reads, const struct fed__
   static const char *const sums[] = {"Add", "Mul", NULL}, *const tables[] = {"Gather", NULL};
   static const char *const products[] = {"Add", "Mul", "MatMul", "Gemm", NULL};
   if (is_single_bias(reads->model, node, slot, shape)) return FED__SLOT_TRAINS;
+  if (may_be_bias(reads, node, slot, shape)) return FED__SLOT_SINGLE;
   if (!node->op->trains || !node->op->trains(slot, shape)) return FED__SLOT_NONE;
   if (is_group_norm(reads->model, node)) return FED__SLOT_GROUP_NORM;
   if (slot <= 1 && is_type(node, products) && reads_of(reads, node, 1 - slot) == 0)

@@ -21,6 +21,7 @@ void fed__reads_clear(struct fed__reads *reads);
 /* What a slot makes of an initializer; of several slots the last of this list counts. */
 enum fed__slot {
   FED__SLOT_NONE,
+  FED__SLOT_SINGLE,        /* a list of one number that is added: a constant, or a bias after all */
   FED__SLOT_GROUP_NORM,    /* of a group normalisation that is written out: it is 1 or 0 */
   FED__SLOT_FORMULA,       /* it meets neither examples nor other numbers */
   FED__SLOT_PREPROCESSING, /* it meets the examples as they are: does not train if others do */

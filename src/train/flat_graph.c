@@ -383,5 +383,6 @@ int fed__flat_graph_init(struct fed__flat_graph *flat, struct fed_model *model) 
 void fed__flat_graph_clear(struct fed__flat_graph *flat) {
   fed__free(flat->model->context, flat->nodes);
   fed__free(flat->model->context, flat->initializers);
+  if (flat->wanted.slots) fed__name_index_clear(&flat->wanted);
   *flat = (struct fed__flat_graph){0};
 }

@@ -17,12 +17,18 @@ struct fed__flat_graph {
   size_t edge_count;                      /* inputs and outputs of all nodes */
   const Onnx__TensorProto **initializers; /* the file's, in its order, then the adapters' */
   size_t initializer_count;
+  struct fed__name_index wanted; /* what leads to the output; without slots: all */
 };
 
 /* The file's graph, flat; FED_E_UNSUPPORTED for functions that call themselves or nest too deeply,
  * FED_E_TOO_LARGE for those that grow beyond all measure. Clear it whatever comes back. */
 FED_MUST int fed__flat_graph_init(struct fed__flat_graph *flat, struct fed_model *model);
 void fed__flat_graph_clear(struct fed__flat_graph *flat);
+
+/* Drop the nodes that do not lead to this value, and count them in the model. */
+FED_MUST int fed__flat_graph_prune(struct fed__flat_graph *flat, const char *output);
+/* Does a value of this name lead to the output? */
+int fed__flat_graph_wants(const struct fed__flat_graph *flat, const char *name);
 
 /* Append a node, which must stay where it is; FED_E_TOO_LARGE. */
 FED_MUST int fed__flat_graph_add(struct fed__flat_graph *flat, const Onnx__NodeProto *node);

@@ -19,6 +19,7 @@
   X(UNREAD, 0, "nothing that leads to the output reads it")                                        \
   X(OTHER_TYPE, 0, "no real numbers")                                                              \
   X(CONSTANT, 0, "in no slot that trains: a constant of a formula")                                \
+  X(SINGLE, 0, "one number, as constants are; if it is a bias, list it under model.trainable")     \
   X(MASK, 0, "by its values a mask")                                                               \
   X(WAVES, 0, "by its values a table of sines and cosines")                                        \
   X(FORMULA, 0, "meets nothing but positions and constants")                                       \
@@ -80,7 +81,6 @@ struct fed__node {
   const int32_t *inputs; /* values; FED__NONE where an optional one is left out */
   const int32_t *outputs;
   uint32_t input_count, output_count;
-  int needed; /* leads to the graph's first output */
 };
 
 /* What is known of a value once the batch size is. */
@@ -124,7 +124,8 @@ struct fed_model {
   struct fed__node *nodes;
   int32_t *edges; /* the nodes' inputs and outputs */
   uint32_t value_count, node_count;
-  int32_t output; /* the graph's first output */
+  uint32_t left_out; /* so many more nodes do not lead to the output */
+  int32_t output;    /* the value that the options name, else the graph's first output */
 
   struct fed_params params, local_params;
   size_t trained_count; /* params from here on are statistics */
@@ -159,8 +160,8 @@ void fed__function_defaults_clear(struct fed_model *model);
 void *fed__model_alloc(struct fed_model *model, size_t count, size_t size);
 
 /* Values and nodes from model->message; everything that cannot be trained is refused. `given`: the
- * graph's inputs where their contents are known; then no batch is looked for and all nodes are
- * needed. NULL: the inputs are examples. `options` NULL: none. */
+ * graph's inputs where their contents are known; then no batch is looked for and no node is
+ * left out. NULL: the inputs are examples. `options` NULL: none. */
 FED_MUST int fed__graph_build(struct fed_model *model, const struct fed_model_options *options,
                               const struct fed_tensor *given, size_t given_count);
 

@@ -199,7 +199,6 @@ int fed__shapes_infer(const struct fed_model *model, int64_t batch, struct fed__
   int code = shapes->values ? know_given(model, batch, shapes) : FED_E_MEMORY;
   for (uint32_t i = 0; code == FED_OK && i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    if (!node->needed) continue;
     code = infer_node(model, node, shapes);
     if (code != FED_OK) code = FED_WRAP("node '%s' (%s)", node->name, node->op->type);
   }

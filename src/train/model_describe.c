@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define READERS_SHOWN 4
+#define DOUBTS_BYTES_MAX ((size_t)1 << 24)
 
 /* ---- facts ---------------------------------------------------------------------------------- */
 
@@ -54,7 +55,7 @@ static uint32_t count_readers(const struct fed_model *model, int32_t value,
                               const struct fed__node **readers) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < model->node_count; i++)
-    for (uint32_t j = 0; j < model->nodes[i].input_count && model->nodes[i].needed; j++) {
+    for (uint32_t j = 0; j < model->nodes[i].input_count; j++) {
       if (model->nodes[i].inputs[j] != value) continue;
       if (count < READERS_SHOWN) readers[count] = &model->nodes[i];
       count++;
@@ -92,14 +93,11 @@ static int write_input(const struct fed_model *model, const struct fed_tensor *i
 
 static int write_nodes(const struct fed_model *model, struct fed_buffer *out) {
   char shape[128];
-  uint32_t left_out = 0;
   double work = 0;
   FED_TRY(fed_buffer_print(out, "\n%-32s %-22s %-20s %12s %10s\n", "node", "operator", "output",
                            "work", "parameters"));
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    left_out += !node->needed;
-    if (!node->needed) continue;
     const struct fed__known *output = &model->shapes.values[fed__node_output(node)];
     fed_shape_format(&output->shape, shape, sizeof shape);
     work += find_work(model, node);
@@ -108,9 +106,9 @@ static int write_nodes(const struct fed_model *model, struct fed_buffer *out) {
   }
   FED_TRY(
       fed_buffer_print(out, "%.4g multiplications and additions forward for one example\n", work));
-  if (left_out)
-    FED_TRY(fed_buffer_print(out, "%u more nodes do not lead to the first output and never run\n",
-                             left_out));
+  if (model->left_out)
+    FED_TRY(fed_buffer_print(out, "%u more nodes do not lead to the output and never run\n",
+                             model->left_out));
   return FED_OK;
 }
 
@@ -148,6 +146,16 @@ static size_t trained_elements(const struct fed_model *model) {
   return count;
 }
 
+static int write_doubts(const struct fed_model *model, struct fed_buffer *out) {
+  struct fed_buffer doubts;
+  fed_buffer_init(&doubts, model->context, DOUBTS_BYTES_MAX);
+  int code = fed_model_doubts(model, NULL, &doubts);
+  if (code == FED_OK && doubts.size)
+    code = fed_buffer_print(out, "\n%.*s", (int)doubts.size, (const char *)doubts.data);
+  fed_buffer_clear(&doubts);
+  return code;
+}
+
 int fed_model_describe(const struct fed_model *model, struct fed_buffer *out) {
   FED_TRY(fed_buffer_print(out, "%-32s %-8s %s\n", "input", "type", "shape"));
   for (size_t i = 0; i < model->spec.input_count; i++)
@@ -161,7 +169,8 @@ int fed_model_describe(const struct fed_model *model, struct fed_buffer *out) {
                              model->params.count - model->trained_count));
   if (model->local_params.count)
     FED_TRY(fed_buffer_print(out, "; %zu running statistics stay", model->local_params.count));
-  return fed_buffer_print(out, " (opset %lld)\n", (long long)model->opset);
+  FED_TRY(fed_buffer_print(out, " (opset %lld)\n", (long long)model->opset));
+  return write_doubts(model, out);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -203,20 +212,37 @@ static json_t *initializer_json(const struct fed_model *model, uint32_t at) {
                    (int)count_readers(model, (int32_t)at, readers));
 }
 
+/* A list of lines; NULL: out of memory. */
+static json_t *doubts_json(const struct fed_model *model) {
+  json_t *list = json_array();
+  struct fed_buffer doubts;
+  fed_buffer_init(&doubts, model->context, DOUBTS_BYTES_MAX);
+  const int code = fed_model_doubts(model, NULL, &doubts);
+  const char *line = (const char *)doubts.data, *end = line + doubts.size;
+  for (const char *next; code == FED_OK && line < end; line = next + 1) {
+    next = memchr(line, '\n', (size_t)(end - line));
+    json_array_append_new(list, json_stringn(line, (size_t)(next - line)));
+  }
+  fed_buffer_clear(&doubts);
+  if (code == FED_OK) return list;
+  json_decref(list);
+  return NULL;
+}
+
 static json_t *model_json(const struct fed_model *model) {
   json_t *inputs = json_array(), *nodes = json_array(), *initializers = json_array();
   for (size_t i = 0; i < model->spec.input_count; i++)
     json_array_append_new(inputs, input_json(model, &model->spec.inputs[i]));
   for (uint32_t i = 0; i < model->node_count; i++)
-    if (model->nodes[i].needed) json_array_append_new(nodes, node_json(model, &model->nodes[i]));
+    json_array_append_new(nodes, node_json(model, &model->nodes[i]));
   for (uint32_t i = 0; i < model->initializer_count; i++)
     if (fed__dtype_is_real(model->values[i].initializer->dtype))
       json_array_append_new(initializers, initializer_json(model, i));
-  return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "opset", (json_int_t)model->opset,
+  return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "opset", (json_int_t)model->opset,
                    "parameters", (json_int_t)trained_elements(model), "statistics_averaged",
                    (json_int_t)(model->params.count - model->trained_count), "statistics_local",
                    (json_int_t)model->local_params.count, "inputs", inputs, "nodes", nodes,
-                   "initializers", initializers);
+                   "initializers", initializers, "doubts", doubts_json(model));
 }
 
 int fed_model_describe_json(const struct fed_model *model, struct fed_buffer *out) {

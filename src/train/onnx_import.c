@@ -17,6 +17,7 @@ struct graph_builder {
   const struct fed_model_options *options;
   struct fed__flat_graph flat;
   struct fed__name_index index;
+  const char *output;             /* its name */
   const struct fed_tensor *given; /* the graph's inputs, where they are known; else NULL */
   size_t given_count;
   const Onnx__NodeProto *casts[FED_INPUTS_MAX]; /* of inputs that are truth values */
@@ -47,7 +48,12 @@ static int add_initializers(struct graph_builder *builder) {
   struct fed_model *model = builder->model;
   for (size_t i = 0; i < builder->flat.initializer_count; i++) {
     const Onnx__TensorProto *message = builder->flat.initializers[i];
-    FED_TRY(fed__onnx_tensor(message, fed__text_of(message->name), &model->initializers[i]));
+    const char *name = fed__text_of(message->name);
+    const int code = fed__onnx_tensor(message, name, &model->initializers[i]);
+    if (code == FED_E_UNSUPPORTED && !fed__flat_graph_wants(&builder->flat, name))
+      model->initializers[i] = (struct fed_tensor){name, FED_I64, {1, {0}}, NULL};
+    else if (code != FED_OK)
+      return code;
     FED_TRY(add_known(builder, &model->initializers[i]));
   }
   model->initializer_count = builder->flat.initializer_count;
@@ -101,7 +107,8 @@ static int add_input(struct graph_builder *builder, const Onnx__ValueInfoProto *
   FED_TRY(fed__onnx_input(builder->model, builder->options, message, input, &truth));
   value.name = input->name;
   value.input = (int32_t)spec->input_count++;
-  if (truth) FED_TRY(add_truth_cast(builder, input->name, &value.name));
+  if (truth && fed__flat_graph_wants(&builder->flat, input->name))
+    FED_TRY(add_truth_cast(builder, input->name, &value.name));
   return add_value(builder, &value);
 }
 
@@ -194,25 +201,13 @@ static int add_node(struct graph_builder *builder, const Onnx__NodeProto *messag
 }
 
 static int find_output(struct graph_builder *builder) {
-  const Onnx__GraphProto *graph = builder->graph;
-  if (graph->n_output == 0) return FED_RAISE(FED_E_MISSING, "the graph has no outputs");
-  const char *name = fed__text_of(graph->output[0]->name);
-  builder->model->output = fed__name_index_find(&builder->index, name);
-  if (builder->model->output == FED__NONE)
-    return FED_RAISE(FED_E_MISSING, "nothing computes the graph's output '%s'", name);
-  return FED_OK;
-}
-
-/* Which nodes lead to the first output. The rest is kept in the file and never run. */
-static void mark_needed(struct fed_model *model, char *needed) {
-  needed[model->output] = 1;
-  for (uint32_t i = model->node_count; i-- > 0;) {
-    struct fed__node *node = &model->nodes[i];
-    for (uint32_t j = 0; j < node->output_count; j++)
-      if (node->outputs[j] != FED__NONE && needed[node->outputs[j]]) node->needed = 1;
-    for (uint32_t j = 0; j < node->input_count && node->needed; j++)
-      if (node->inputs[j] != FED__NONE) needed[node->inputs[j]] = 1;
-  }
+  if (!builder->output) return FED_RAISE(FED_E_MISSING, "the graph has no outputs");
+  builder->model->output = fed__name_index_find(&builder->index, builder->output);
+  if (builder->model->output != FED__NONE) return FED_OK;
+  if (builder->options && builder->options->output)
+    return FED_RAISE(FED_E_MISSING, "output: no node of the graph computes '%.200s'",
+                     builder->output);
+  return FED_RAISE(FED_E_MISSING, "nothing computes the graph's output '%s'", builder->output);
 }
 
 int32_t fed__node_output(const struct fed__node *node) {
@@ -262,16 +257,6 @@ static int allocate_graph(struct graph_builder *builder) {
   return fed__name_index_init(&builder->index, context, values);
 }
 
-static int mark_all_needed(struct graph_builder *builder) {
-  struct fed_model *model = builder->model;
-  char *needed = fed__zalloc(model->context, model->value_count, 1);
-  if (!needed) return FED_E_MEMORY;
-  mark_needed(model, needed);
-  for (uint32_t i = 0; i < model->node_count && builder->given; i++) model->nodes[i].needed = 1;
-  fed__free(model->context, needed);
-  return FED_OK;
-}
-
 static int fill_graph(struct graph_builder *builder) {
   FED_TRY(allocate_graph(builder));
   FED_TRY(add_initializers(builder));
@@ -279,8 +264,17 @@ static int fill_graph(struct graph_builder *builder) {
   for (size_t i = 0; i < builder->cast_count; i++) FED_TRY(add_node(builder, builder->casts[i]));
   for (size_t i = 0; i < builder->flat.node_count; i++)
     FED_TRY(add_node(builder, builder->flat.nodes[i]));
-  FED_TRY(find_output(builder));
-  return mark_all_needed(builder);
+  return find_output(builder);
+}
+
+/* Where the inputs are known, all outputs are wanted. */
+static int choose_output(struct graph_builder *builder) {
+  const Onnx__GraphProto *graph = builder->graph;
+  const char *chosen = builder->options ? builder->options->output : NULL;
+  const char *first = graph->n_output ? fed__text_of(graph->output[0]->name) : NULL;
+  builder->output = chosen ? chosen : first;
+  if (builder->given || !builder->output) return FED_OK;
+  return fed__flat_graph_prune(&builder->flat, builder->output);
 }
 
 int fed__graph_build(struct fed_model *model, const struct fed_model_options *options,
@@ -293,6 +287,7 @@ int fed__graph_build(struct fed_model *model, const struct fed_model_options *op
                                   .given = given,
                                   .given_count = given_count};
   int code = fed__flat_graph_init(&builder.flat, model);
+  if (code == FED_OK) code = choose_output(&builder);
   if (code == FED_OK && options) code = fed__adapters_add(&builder.flat, options);
   if (code == FED_OK) code = fill_graph(&builder);
   fed__name_index_clear(&builder.index);

@@ -78,8 +78,10 @@ static int refuse_domain(const struct fed__node *node, const char *domain, const
     help =
         "of scikit-learn's models, linear ones and networks can be trained; convert them with "
         "skl2onnx's black_op={'LinearClassifier', 'LinearRegressor', 'Scaler', 'Normalizer'} and "
-        "options zipmap=False, raw_scores=True. Trees do not train by gradients: a built-in model "
-        "(fed model new logreg, mlp) takes their place";
+        "zipmap=False, and train the scores instead of the label (model.output, or --output; of "
+        "linear ones 'probabilities' with raw_scores=True, of networks what goes into Softmax). "
+        "Trees do not train by gradients: a built-in model (fed model new logreg, mlp) takes their "
+        "place";
   if (strncmp(domain, "ai.onnx.preview.training", 24) == 0)
     help = "it trains, which fed does itself: export the forward graph alone";
   return FED_RAISE(FED_E_UNSUPPORTED, "node '%.100s': operator %.60s of domain %.60s: %s",

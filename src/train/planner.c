@@ -12,8 +12,7 @@
 #define SEGMENTS_MAX 24
 
 static int node_runs(const struct fed__planner *planner, const struct fed__node *node) {
-  return node->needed && !node->op->view &&
-         !planner->plan->shapes.values[fed__node_output(node)].content;
+  return !node->op->view && !planner->plan->shapes.values[fed__node_output(node)].content;
 }
 
 static void count_work(struct fed__planner *planner) {
@@ -57,7 +56,7 @@ static void find_roots(struct fed__planner *planner) {
   for (uint32_t i = 0; i < model->value_count; i++) planner->places[i].root = (int32_t)i;
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    if (node->needed && node->op->view)
+    if (node->op->view)
       planner->places[node->outputs[0]].root = planner->places[node->inputs[0]].root;
   }
 }

@@ -54,7 +54,7 @@ const char *fed__role_words(enum fed__role role) { return roles[role].words; }
 static void mark_read(struct fed_model *model) {
   for (uint32_t i = 0; i < model->node_count; i++) {
     const struct fed__node *node = &model->nodes[i];
-    for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
+    for (uint32_t j = 0; j < node->input_count; j++) {
       if (node->inputs[j] == FED__NONE) continue;
       struct fed__value *value = &model->values[node->inputs[j]];
       if (!value->initializer) continue;
@@ -79,7 +79,7 @@ static void mark_statistics(struct fed_model *model) {
     const struct fed__node *node = &model->nodes[i];
     const enum fed__role role =
         fed__node_measures(model, node) ? measured : FED__ROLE_STATISTIC_FROZEN;
-    for (uint32_t j = 0; j < node->input_count && j < 32 && node->needed; j++) {
+    for (uint32_t j = 0; j < node->input_count && j < 32; j++) {
       if (!(node->op->state_inputs >> j & 1) || node->inputs[j] == FED__NONE) continue;
       struct fed__value *value = &model->values[node->inputs[j]];
       if (is_candidate(value) && value->role < role) value->role = role;
@@ -102,7 +102,7 @@ static void mark_slots(struct choice *choice) {
   const struct fed_model *model = choice->model;
   for (uint32_t i = model->node_count; i-- > 0;) {
     const struct fed__node *node = &model->nodes[i];
-    for (uint32_t j = 0; j < node->input_count && node->needed; j++) {
+    for (uint32_t j = 0; j < node->input_count; j++) {
       if (node->inputs[j] == FED__NONE) continue;
       const struct fed__value *value = &model->values[node->inputs[j]];
       const struct fed_shape *shape = is_candidate(value) ? &value->initializer->shape : NULL;
@@ -118,6 +118,8 @@ static void mark_slots(struct choice *choice) {
 static enum fed__role role_in_slot(const struct fed_tensor *tensor, enum fed__slot slot,
                                    int others_train) {
   switch (slot) {
+  case FED__SLOT_SINGLE:
+    return FED__ROLE_SINGLE;
   case FED__SLOT_GROUP_NORM:
     return FED__ROLE_GROUP_NORM;
   case FED__SLOT_FORMULA:

@@ -218,8 +218,8 @@ static void test_defined_twice(void **state) {
   (void)state;
   struct graph_writer writer;
   begin_graph(&writer);
-  end_graph(&writer);
   writer_node(&writer, "Relu", "x", "w");
+  end_graph(&writer);
   check_refused(&writer, FED_E_DUPLICATE, "'w'");
 }
 
@@ -258,7 +258,8 @@ static void check_tensor(const int64_t dims[2], unsigned type, size_t bytes, int
   static const char zeros[64];
   begin_graph(&writer);
   writer_tensor(&writer, "t", type, 2, dims, zeros, bytes);
-  end_graph(&writer);
+  writer_node(&writer, "Gemm", "x,w,t", "y");
+  writer_output(&writer, "y");
   check_refused(&writer, code, part);
 }
 
