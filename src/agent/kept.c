@@ -7,6 +7,7 @@
 #include "base/raise.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,15 +55,24 @@ int fed__kept_read(const char *folder, const char *job, uint64_t round, struct f
   return fed__file_read(path, kept);
 }
 
+static int remove_round(const char *place, uint64_t round) {
+  char path[FED__PATH_MAX];
+  FED_TRY(path_of(place, round, path));
+  if (unlink(path) == 0 || errno == ENOENT) return FED_OK;
+  return FED_RAISE(FED_E_IO, "cannot remove '%s': %s", path, strerror(errno));
+}
+
 /* From the newest that is older than `round`'s predecessor on down. */
 static int forget_older(const char *place, uint64_t round) {
-  char path[FED__PATH_MAX];
   uint64_t older = find_before(place, round);
-  while (older && (older = find_before(place, older))) {
-    FED_TRY(path_of(place, older, path));
-    if (unlink(path) != 0) break; /* the next round will try again */
-  }
+  while (older && (older = find_before(place, older))) FED_TRY(remove_round(place, older));
   return FED_OK;
+}
+
+int fed__kept_forget(const char *folder, const char *job, uint64_t round) {
+  char place[FED__PATH_MAX];
+  FED_TRY(folder_of(folder, job, place));
+  return remove_round(place, round);
 }
 
 int fed__kept_write(const char *folder, const char *job, uint64_t round, struct fed_slice kept) {

@@ -15,6 +15,9 @@
 FED_MUST int fed__kept_read(const char *folder, const char *job, uint64_t round,
                             struct fed_buffer *kept);
 
+/* Not that of this round after all; fine if there is none. */
+FED_MUST int fed__kept_forget(const char *folder, const char *job, uint64_t round);
+
 /* Keep it for the rounds after this one, and forget what is older than the round before. */
 FED_MUST int fed__kept_write(const char *folder, const char *job, uint64_t round,
                              struct fed_slice kept);

@@ -172,13 +172,19 @@ static int encode_update(const struct fed__agent *agent, const Fed__Task *task,
   return fed__update_encode(&header, fed_buffer_slice(&result->grid), out);
 }
 
-/* What stays here belongs to an update that the server has: a dismissed client's next round begins
- * from what it kept before. */
-static int keep_if_counted(struct fed__agent *agent, const Fed__Task *task,
-                           const struct fed__work_result *result, const Fed__Receipt *receipt) {
-  if (!result->kept.size || receipt->verdict == FED__VERDICT__DISMISSED) return FED_OK;
+/* What stays here belongs to an update that the server counts: it is kept before the update leaves,
+ * so that a crash cannot come between, and forgotten if the server does not want the update. */
+static int keep(const struct fed__agent *agent, const Fed__Task *task,
+                const struct fed__work_result *result) {
+  if (!result->kept.size) return FED_OK;
   return fed__kept_write(agent->options->folder, task->job, task->round,
                          fed_buffer_slice(&result->kept));
+}
+
+static int forget_if_dismissed(const struct fed__agent *agent, const Fed__Task *task,
+                               const Fed__Receipt *receipt) {
+  if (receipt->verdict != FED__VERDICT__DISMISSED) return FED_OK;
+  return fed__kept_forget(agent->options->folder, task->job, task->round);
 }
 
 static int send_update(struct fed__agent *agent, const Fed__Task *task,
@@ -192,6 +198,7 @@ static int send_update(struct fed__agent *agent, const Fed__Task *task,
   if (code == FED_E_TOO_LARGE)
     code = FED_RAISE(FED_E_DENIED, "the update is larger than the %llu bytes that may leave",
                      (unsigned long long)size_max);
+  if (code == FED_OK) code = keep(agent, task, result);
   if (code == FED_OK)
     code = fed__federation_upload(agent->client, agent->context, task, fed_buffer_slice(&update),
                                   UPLOAD_TRIES, &receipt);
@@ -200,7 +207,7 @@ static int send_update(struct fed__agent *agent, const Fed__Task *task,
              task->job, "round", (json_int_t)task->round, "bytes", (json_int_t)update.size,
              "train_s", result->train_s, "verdict",
              receipt->verdict <= FED__VERDICT__DISMISSED ? verdicts[receipt->verdict] : "?");
-  if (code == FED_OK) code = keep_if_counted(agent, task, result, receipt);
+  if (code == FED_OK) code = forget_if_dismissed(agent, task, receipt);
   fed__wire_free(agent->context, receipt);
   fed_buffer_clear(&update);
   return code;

@@ -10,7 +10,7 @@ kills=20
 federation
 start_server
 agents a b c
-further="aggregate: {server_momentum: 0.5}" # a restart needs the last two versions
+further="aggregate: {algorithm: scaffold}" # the server keeps a vector, and so does every agent
 
 # train_for EPOCHS: write the job so.
 train_for() {

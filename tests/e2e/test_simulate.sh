@@ -17,27 +17,44 @@ same() {
 }
 
 # ---- what was simulated is what is deployed -------------------------------------------------------
-further="aggregate: {server_momentum: 0.5}"
 federation
 start_server
-write_job
 agents a b c
-expect 0 submit --watch --quiet
-export_model test-1 "$work/deployed.safetensors"
+number=0 train="epochs: 1, batch_size: 16, learning_rate: 0.1"
+while read -r algorithm; do
+  further="aggregate: {algorithm: $algorithm}"
+  write_job
+  number=$((number + 1))
+  expect 0 submit --watch --quiet
+  export_model "test-$number" "$work/deployed-$number.safetensors"
+  cp "$work/job/job.yaml" "$work/job-$number.yaml"
+done <<'ALGORITHMS'
+fedavgm, server_momentum: 0.5
+fedsgd
+fedprox, proximal: 0.1
+scaffold
+fednova
+feddyn, regularizer: 0.1
+fedadam, server_learning_rate: 0.01
+ALGORITHMS
 stop_all
 for name in a b c; do
   mkdir -p "$work/sites/$name"
   cp -r "$work/$name/data" "$work/sites/$name/data"
 done
-expect 0 simulate sites --data "$work/sites" --partition folders --threads 2
-said "all rounds done after 3 rounds; 3 clients, 3 of them with enough examples" "held-out rows of 3"
-cmp "$work/deployed.safetensors" "$work/sites/model.safetensors" ||
-  fail "the simulated model is not the deployed one"
+while [ "$number" -gt 0 ]; do
+  cp "$work/job-$number.yaml" "$work/job/job.yaml"
+  expect 0 simulate sites --data "$work/sites" --partition folders --threads 2
+  said "all rounds done after 3 rounds; 3 clients, 3 of them with enough examples" "held-out rows of 3"
+  cmp "$work/deployed-$number.safetensors" "$work/sites/model.safetensors" ||
+    fail "the simulated model of job $number is not the deployed one"
+  number=$((number - 1))
+done
 
 # ---- one data set, divided ------------------------------------------------------------------------
 python3 "$here/make_data.py" "$work/data" 1 600
 python3 "$here/make_data.py" "$work/test" 2 200
-rounds=6 cohort=5 minimum=3
+rounds=6 cohort=5 minimum=3 train=
 further="simulate: {clients: 20, partition: {kind: dirichlet, alpha: 0.3}}"
 write_job
 expect 0 simulate one --data "$work/data" --test "$work/test" --threads 1 --json

@@ -65,6 +65,17 @@ static void test_comes_back(void **state) {
   assert_int_equal(status.st_mode & 0777, 0600);
 }
 
+static void test_is_forgotten(void **state) {
+  (void)state;
+  keep("job", 1, "one");
+  keep("job", 2, "two");
+  assert_int_equal(fed__kept_forget(folder, "job", 2), FED_OK);
+  assert_int_equal(fed__kept_forget(folder, "job", 2), FED_OK);
+  check_kept("job", 3, "one");
+  assert_int_equal(fed__kept_forget(folder, "other", 1), FED_OK);
+  assert_int_equal(fed__kept_forget(folder, "../job", 1), FED_E_PROTOCOL);
+}
+
 static void test_two_rounds_are_there(void **state) {
   (void)state;
   char path[128], text[16];
@@ -95,6 +106,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_comes_back, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_two_rounds_are_there, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(test_is_forgotten, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_names, make_folder, remove_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
