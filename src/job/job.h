@@ -78,13 +78,35 @@ struct fed__selection_settings {
   size_t group_count;
 };
 
-/* What a simulated device is like: zeros take no time. */
+/* How a figure differs among the simulated devices whose settings give it a spread. */
+enum fed__device_spread { FED__DEVICE_LOG_NORMAL, FED__DEVICE_UNIFORM };
+
+/* What simulated devices are like, unless a trace says it: zeros take no time. */
 struct fed__device_settings {
-  double speed;        /* examples a second that go through a training step; 0: any number */
-  double speed_spread; /* standard deviation of its logarithm among the devices */
-  double latency_s;    /* of each message */
-  uint64_t bandwidth;  /* bytes a second, each way; 0: any number */
-  double drop_out;     /* the part of tasks that never come back */
+  enum fed__device_spread distribution;
+  double speed; /* examples a second that go through a training step; 0: any number */
+  double speed_spread;
+  uint64_t memory; /* bytes that training may take; 0: any number */
+  double memory_spread;
+  uint64_t bandwidth_down, bandwidth_up; /* bytes a second; 0: any number */
+  double bandwidth_spread;
+  double latency_s; /* of each message */
+  double latency_spread;
+  double available;          /* the part of each day in which a device is there */
+  double available_at_s;     /* the time of day around which it is */
+  double available_within_s; /* that time differs among the devices within this span */
+  double drop_out;           /* the part of tasks that never come back */
+  char *trace;               /* a CSV file with a row a device; NULL: none */
+  char *availability;        /* a CSV file with intervals by client; NULL: none */
+  double availability_repeats_s;
+};
+
+/* What goes wrong in a simulation: parts of all cases, and durations. */
+struct fed__fault_settings {
+  double lost, resend_s;
+  double duplicated, delayed, reordered, delay_s;
+  double client_crash, client_restart_s;
+  double server_crash, server_restart_s;
 };
 
 /* At which clients a version is measured while a simulation runs. */
@@ -182,6 +204,7 @@ struct fed__job {
     uint32_t clients;
     struct fed__partition_settings partition;
     struct fed__device_settings device;
+    struct fed__fault_settings faults;
     struct fed__client_evaluation evaluate;
   } simulate;
 };

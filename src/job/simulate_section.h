@@ -9,13 +9,17 @@
 #include "job/job.h"
 #include "job/settings.h"
 
-extern const struct fed__setting fed__simulate_settings[];
+extern const struct fed__setting fed__simulate_settings[], fed__simulate_device_settings[],
+    fed__simulate_fault_settings[];
 
 /* What a kind of partition is called. Static. */
 const char *fed__partition_kind_name(enum fed__partition_kind kind);
 
 /* FED_E_MISSING with the place in the tree for a kind without what it needs. */
 FED_MUST int fed__simulate_section_check(const struct fed__job *job, const struct fed__yaml *yaml);
+
+/* FED_E_RANGE, FED_E_INPUT with the place in the tree for devices that cannot be. */
+FED_MUST int fed__simulate_world_check(const struct fed__job *job, const struct fed__yaml *yaml);
 
 /* "iid", "dirichlet:0.5", "shards:2", "file:partition.safetensors" …: the kind, and after a colon
  * the one setting that is its own, in place of what the job says. FED_E_USAGE. */

@@ -68,20 +68,6 @@ static const struct fed__setting partition[] = {
      .meaning = "file: a partition that was saved, relative to the working folder"},
     {NULL}};
 
-static const struct fed__setting device[] = {
-    {"speed", FED__SETTING_NUMBER, AT(device.speed), .initial = "0", .maximum = 1e12,
-     .unit = "examples/s",
-     .meaning = "that a device trains on; evaluation is three times as fast; 0: takes no time"},
-    {"speed_spread", FED__SETTING_NUMBER, AT(device.speed_spread), .initial = "0", .maximum = 10,
-     .meaning = "standard deviation of the speed's logarithm; 0: all alike"},
-    {"latency", FED__SETTING_DURATION, AT(device.latency_s), .initial = "0 s", .maximum = 86400,
-     .unit = "s", .meaning = "of each message"},
-    {"bandwidth", FED__SETTING_SIZE, AT(device.bandwidth), .initial = "0 B", .unit = "bytes/s",
-     .meaning = "each way; 0: takes no time"},
-    {"drop_out", FED__SETTING_NUMBER, AT(device.drop_out), .initial = "0", .maximum = 1, .below = 1,
-     .meaning = "the part of tasks from which no answer comes"},
-    {NULL}};
-
 static const char *const evaluated[] = {[FED__EVALUATED_COHORT] = "cohort",
                                         [FED__EVALUATED_SAMPLE] = "sample",
                                         [FED__EVALUATED_ALL] = "all",
@@ -101,8 +87,10 @@ const struct fed__setting fed__simulate_settings[] = {
      .maximum = CLIENTS_MAX, .unit = "clients", .meaning = "that there are"},
     {"partition", FED__SETTING_SECTION, .inner = partition,
      .meaning = "how one data set is divided among them"},
-    {"device", FED__SETTING_SECTION, .inner = device,
+    {"device", FED__SETTING_SECTION, .inner = fed__simulate_device_settings,
      .meaning = "how fast and how reliable they are, on the virtual clock"},
+    {"faults", FED__SETTING_SECTION, .inner = fed__simulate_fault_settings,
+     .meaning = "what goes wrong between them and the server"},
     {"evaluate", FED__SETTING_SECTION, .inner = evaluate,
      .meaning =
          "what is known of single clients after each evaluation; at the end all are measured"},
@@ -120,7 +108,7 @@ int fed__simulate_section_check(const struct fed__job *job, const struct fed__ya
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the columns by which to divide",
                            "simulate.partition.columns");
-  return FED_OK;
+  return fed__simulate_world_check(job, yaml);
 }
 
 static const struct fed__setting *find_setting(const char *key) {

@@ -65,6 +65,20 @@ static int allocate_example(const struct fed_context *context, const struct fed_
   return batch->target.data ? FED_OK : FED_E_MEMORY;
 }
 
+/* What a trace says of devices; figures that are drawn follow from job and seed. */
+static void hash_devices(struct fed__sha256 *hash, const struct fed__devices *devices,
+                         size_t clients) {
+  const struct fed__intervals *intervals = &devices->availability;
+  fed__sha256_update(hash, fed_slice_of(devices->rows, devices->row_count * sizeof *devices->rows));
+  if (devices->rows)
+    fed__sha256_update(hash, fed_slice_of(devices->row_of, clients * sizeof *devices->row_of));
+  for (size_t i = 0; i < intervals->count; i++) {
+    const struct fed__interval *item = &intervals->items[i];
+    const int64_t numbers[] = {item->client, item->from_us, item->to_us};
+    fed__sha256_update(hash, fed_slice_of(numbers, sizeof numbers));
+  }
+}
+
 static int hash_rows(struct fed__sha256 *hash, struct fed_examples *examples,
                      struct fed_batch *batch) {
   const struct fed_example_spec *spec = &examples->spec;
@@ -104,6 +118,7 @@ static int identify(struct fed__simulate_checkpoint *self,
   fed__sha256_update(&hash, fed_buffer_slice(&self->files->graph));
   hash_options(&hash, self->invocation);
   hash_partition(&hash, &simulation->partition);
+  hash_devices(&hash, &simulation->devices, simulation->partition.client_count);
   FED_TRY(hash_examples(context, &hash, fed__pool_examples(simulation->pool)));
   FED_TRY(hash_examples(context, &hash, fed__pool_test_set(simulation->pool)));
   self->identity = fed__sha256_finish(&hash);

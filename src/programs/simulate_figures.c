@@ -77,17 +77,28 @@ static json_t *drift_json(const struct fed__drift *drift) {
                    number(drift->step), "agreement", number(drift->agreement));
 }
 
+json_t *fed__trouble_json(const uint64_t trouble[FED__TROUBLE_COUNT]) {
+  json_t *json = json_object();
+  for (int i = 0; i < FED__TROUBLE_COUNT; i++)
+    if (trouble[i])
+      json_object_set_new(json, fed__trouble_name((enum fed__trouble)i),
+                          json_integer((json_int_t)trouble[i]));
+  if (json_object_size(json)) return json;
+  json_decref(json);
+  return NULL;
+}
+
 json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_round *round) {
   json_t *json = json_pack(
-      "{s:I, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f}", "round",
-      (json_int_t)round->round, "attempt", (int)round->attempt, "kind",
+      "{s:I, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:f, s:o*}",
+      "round", (json_int_t)round->round, "attempt", (int)round->attempt, "kind",
       round->kind == FED__ROUND_TRAIN ? "train" : "evaluate", "cohort", (int)round->cohort,
       "reported", (int)round->reported, "diverged", (int)round->diverged, "trained",
       fed__sums_json(job, &round->trained), "evaluated", fed__sums_json(job, &round->evaluated),
       "tested", fed__sums_json(job, &round->tested), "clients", clients_json(job, &round->clients),
       "drift", drift_json(&round->drift), "clamped", (json_int_t)round->clamped_count, "down_bytes",
       (json_int_t)round->down_bytes, "up_bytes", (json_int_t)round->up_bytes, "virtual_s",
-      round->virtual_s, "seconds", round->real_s);
+      round->virtual_s, "seconds", round->real_s, "trouble", fed__trouble_json(round->trouble));
   if (json && round->failure) json_object_set_new(json, "failure", json_string(round->failure));
   return json;
 }

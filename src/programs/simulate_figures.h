@@ -29,6 +29,9 @@ int fed__has_accuracy(const struct fed__job *job);
 json_t *fed__sums_json(const struct fed__job *job, const struct fed__metric_sums *sums);
 json_t *fed__spread_json(const struct fed__spread *spread);
 
+/* What went wrong, by name; NULL: nothing. */
+json_t *fed__trouble_json(const uint64_t trouble[FED__TROUBLE_COUNT]);
+
 /* A line of metrics.jsonl. */
 json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_round *round);
 

@@ -29,15 +29,17 @@ static int hash_model(const struct fed__simulation *simulation, char hex[FED__DI
 static json_t *run_json(const struct fed__simulate_output *output,
                         const struct fed__simulation *simulation, const char *hash) {
   const struct fed__job *job = output->job;
-  return json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?}", "job", job->name,
-                   "seed", (json_int_t)job->seed, "clients",
+  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*}", "job",
+                   job->name, "seed", (json_int_t)job->seed, "clients",
                    (json_int_t)simulation->partition.client_count, "eligible",
-                   (json_int_t)simulation->eligible_count, "partition",
+                   (json_int_t)simulation->eligible_count, "small_memory",
+                   (json_int_t)simulation->small_memory_count, "partition",
                    fed__partition_kind_name(job->simulate.partition.kind), "rounds",
                    (json_int_t)simulation->version, "failed_rounds",
                    (json_int_t)output->failed_rounds, "end", fed__round_end_name(simulation->end),
                    "model", hash, "data", fed__option_text(output->invocation, "data"), "test",
-                   fed__option_text(output->invocation, "test"));
+                   fed__option_text(output->invocation, "test"), "trouble",
+                   fed__trouble_json(simulation->trouble));
 }
 
 static json_t *figures_json(const struct fed__simulate_output *output,
@@ -122,6 +124,19 @@ static void print_test(const struct fed__simulate_output *output) {
     printf("  test set     loss %.4f\n", fed__metric_sums_loss(tested));
 }
 
+static void print_trouble(const struct fed__simulation *simulation) {
+  int any = 0;
+  if (simulation->small_memory_count)
+    printf("%u more have enough examples, but not the %.1f MB of memory that training takes\n",
+           simulation->small_memory_count, (double)simulation->training_bytes * 1e-6);
+  for (int i = 0; i < FED__TROUBLE_COUNT; i++) {
+    if (!simulation->trouble[i]) continue;
+    printf("%s%s %llu", any++ ? ", " : "Trouble\n  ", fed__trouble_name((enum fed__trouble)i),
+           (unsigned long long)simulation->trouble[i]);
+  }
+  if (any) putchar('\n');
+}
+
 void fed__summary_print(const struct fed__simulate_output *output,
                         const struct fed__simulation *simulation,
                         const struct fed__final_figures *figures) {
@@ -129,6 +144,7 @@ void fed__summary_print(const struct fed__simulate_output *output,
   printf("\n%s after %llu rounds; %u clients, %u of them with enough examples\n",
          fed__round_end_name(simulation->end), (unsigned long long)simulation->version,
          simulation->partition.client_count, simulation->eligible_count);
+  print_trouble(simulation);
   print_test(output);
   print_classes(&figures->test);
   print_clients(output, &figures->clients);

@@ -34,7 +34,7 @@ static int visit_some(struct fed__simulation *simulation, uint32_t wanted,
   *count = 0;
   for (uint32_t i = 0; i < wanted; i++) {
     const uint32_t client = (uint32_t)((uint64_t)i * all / wanted);
-    if (fed__simulation_is_eligible(simulation, client)) visits[(*count)++].client = client;
+    if (fed__simulation_has_examples(simulation, client)) visits[(*count)++].client = client;
   }
   const struct fed__visits work = {
       .params = &simulation->current, .evaluate = 1, .visits = visits, .count = *count};

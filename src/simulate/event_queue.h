@@ -10,10 +10,20 @@
 
 #include "round/round.h"
 
+enum fed__queued_type {
+  FED__QUEUED_COMES,   /* the client's device is there from now on */
+  FED__QUEUED_LEAVES,  /* … and is not */
+  FED__QUEUED_ASKS,    /* the client checks in: it has nothing to do */
+  FED__QUEUED_ANSWERS, /* the client's answer to (round, attempt, exchange) arrives */
+};
+
 struct fed__queued_event {
   int64_t time_us;
   uint64_t number; /* the queue's */
-  enum fed__round_event_type type;
+  uint8_t type;    /* enum fed__queued_type */
+  uint8_t copy;    /* ANSWERS: nobody waits for what the server says to it */
+  uint8_t passed;  /* ANSWERS: has let another one pass */
+  uint8_t empty;   /* ANSWERS: without an update */
   uint32_t client, attempt, exchange;
   uint64_t round;
 };

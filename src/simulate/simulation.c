@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * simulation.c: drives the state table: takes events off the queue, or lets time pass, and carries
- * the table's effects out.
+ * simulation.c: drives the state table: lets events happen or time pass, and carries the table's
+ * effects out.
  *
  * Before the first round all clients check in while a "round 0" closes, whose model is the one that
  * the job begins with: so the first cohort is drawn from all of them, like every later one.
@@ -9,7 +9,6 @@
 #include "simulate/simulation.h"
 #include "base/memory.h"
 #include "base/raise.h"
-#include "simulate/device.h"
 
 #define NEVER INT64_MAX
 
@@ -43,48 +42,14 @@ static void open_round(struct fed__simulation *simulation) {
   simulation->open.attempt = round->attempt;
   simulation->open.kind = round->kind;
   simulation->open.cohort = round->cohort_count;
+  simulation->crash_after = fed__fault_server_crash(
+      &simulation->faults, round->round, round->attempt,
+      round->cohort_count < round->settings.cohort ? round->cohort_count : round->settings.cohort);
 }
 
-static struct fed__device_task task_of(const struct fed__simulation *simulation, uint32_t client) {
-  const struct fed__job *job = simulation->job;
-  const int evaluates_only = simulation->round.kind == FED__ROUND_EVALUATE;
-  const struct fed__plan *plan = &simulation->plan;
-  const size_t vectors_down = !evaluates_only && plan->algorithm->client->gets_vector ? 2 : 1;
-  uint64_t trained =
-      fed__partition_train_count(&simulation->partition, client) * (uint64_t)job->train.epochs;
-  const uint64_t most = job->train.steps_max * job->train.options.batch_size;
-  if (most && trained > most) trained = most;
-  return (struct fed__device_task){
-      .client = client,
-      .trained_count = evaluates_only ? 0 : trained,
-      .evaluated_count = fed__plan_evaluates(job, simulation->round.round, evaluates_only)
-                             ? fed__partition_held_out_count(&simulation->partition, client)
-                             : 0,
-      .down_bytes = vectors_down * plan->parameter_count * sizeof(float),
-      .up_bytes = evaluates_only ? 0 : fed__plan_update_bytes(plan)};
-}
-
-/* The answer comes after the device's time; or never, and then the client is back when the server
- * has given it up. */
-static void give_task(struct fed__simulation *simulation, uint32_t client) {
-  const struct fed__round *round = &simulation->round;
-  const struct fed__job *job = simulation->job;
-  const struct fed__device_settings *device = &job->simulate.device;
-  const struct fed__device_task task = task_of(simulation, client);
-  struct fed__queued_event event = {.type = FED__EVENT_REPORTED,
-                                    .client = client,
-                                    .round = round->round,
-                                    .attempt = round->attempt,
-                                    .exchange = round->exchange};
-  simulation->open.down_bytes += task.down_bytes;
-  if (fed__device_drops_out(device, job->seed, client, round->round, round->attempt)) {
-    event.type = FED__EVENT_CHECK_IN;
-    event.time_us = (round->deadline_ms + 1) * 1000;
-  } else {
-    event.time_us = simulation->now_us + fed__device_task_us(device, job->seed, &task);
-    simulation->open.up_bytes += task.up_bytes;
-  }
-  note_failure(simulation, fed__event_queue_put(&simulation->queue, &event));
+static void note_trouble(struct fed__simulation *simulation, enum fed__trouble trouble) {
+  simulation->open.trouble[trouble]++;
+  simulation->trouble[trouble]++;
 }
 
 static void tell_round(struct fed__simulation *simulation) {
@@ -107,11 +72,11 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     open_round(simulation);
     break;
   case FED__EFFECT_GIVE_TASK:
-    give_task(simulation, effect->client);
+    note_failure(simulation, fed__delivery_give_task(simulation, effect->client));
     break;
   case FED__EFFECT_COUNT:
     if (simulation->visit_count < simulation->visits_max)
-      simulation->visits[simulation->visit_count++].client = effect->client;
+      simulation->visits[simulation->visit_count++] = (struct fed__visit){.client = effect->client};
     break;
   case FED__EFFECT_CLOSE_ROUND:
     simulation->closing = 1;
@@ -123,9 +88,13 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
   case FED__EFFECT_FINISH:
     simulation->end = effect->end;
     break;
-  case FED__EFFECT_NEXT_EXCHANGE:
   case FED__EFFECT_COUNTED_BEFORE:
+    note_trouble(simulation, FED__TROUBLE_REPEATED);
+    break;
   case FED__EFFECT_DISMISS:
+    note_trouble(simulation, FED__TROUBLE_LATE);
+    break;
+  case FED__EFFECT_NEXT_EXCHANGE:
     break;
   }
 }
@@ -292,51 +261,70 @@ static int close_round(struct fed__simulation *simulation, struct fed__round_eve
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static int step(struct fed__simulation *simulation, const struct fed__round_event *event) {
-  FED_TRY(fed__round_step(&simulation->round, event, &simulation->driver));
-  return simulation->code;
+/* In the open round: its attempt is void, and the next one has the same cohort. */
+static int crash_in_round(struct fed__simulation *simulation) {
+  note_trouble(simulation, FED__TROUBLE_SERVER_CRASH);
+  simulation->open.failure = "the server crashed; the round runs again with the same cohort";
+  tell_round(simulation);
+  return fed__delivery_crash_server(simulation, 0);
 }
 
-static struct fed__round_event event_of(const struct fed__simulation *simulation,
-                                        enum fed__round_event_type type) {
-  return (struct fed__round_event){.type = type, .now_ms = simulation->now_us / 1000};
+/* When a round's model is stored but the table does not know of it. */
+static int crash_after_round(struct fed__simulation *simulation) {
+  note_trouble(simulation, FED__TROUBLE_SERVER_CRASH);
+  return fed__delivery_crash_server(simulation, 1);
 }
 
 /* The model, when the table asked for one. */
 static int settle(struct fed__simulation *simulation) {
   while (simulation->closing) {
-    struct fed__round_event event = event_of(simulation, FED__EVENT_MODEL);
+    struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
     simulation->closing = 0;
     FED_TRY(close_round(simulation, &event));
-    FED_TRY(step(simulation, &event));
+    if (simulation->crash_after != UINT32_MAX && event.type == FED__EVENT_MODEL &&
+        simulation->round.kind == FED__ROUND_TRAIN)
+      FED_TRY(crash_after_round(simulation));
+    event.now_ms = simulation->now_us / 1000;
+    FED_TRY(fed__delivery_step(simulation, &event));
   }
+  while (simulation->round.phase == FED__PHASE_EXCHANGE &&
+         simulation->round.reported_count >= simulation->crash_after)
+    FED_TRY(crash_in_round(simulation));
   return FED_OK;
-}
-
-/* Who has answered asks for more at once. */
-static int deliver(struct fed__simulation *simulation, const struct fed__queued_event *queued) {
-  struct fed__round_event event = event_of(simulation, queued->type);
-  event.client = queued->client;
-  event.round = queued->round;
-  event.attempt = queued->attempt;
-  event.exchange = queued->exchange;
-  FED_TRY(step(simulation, &event));
-  event.type = FED__EVENT_CHECK_IN;
-  return queued->type == FED__EVENT_REPORTED ? step(simulation, &event) : FED_OK;
 }
 
 static int let_time_pass(struct fed__simulation *simulation, int64_t until_us) {
   if (until_us > simulation->now_us) simulation->now_us = until_us;
-  const struct fed__round_event event = event_of(simulation, FED__EVENT_TIME);
-  return step(simulation, &event);
+  const struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_TIME);
+  return fed__delivery_step(simulation, &event);
 }
 
 static int raise_no_round(const struct fed__simulation *simulation) {
+  const unsigned long long round = simulation->round.round;
+  const uint32_t minimum = simulation->round.settings.minimum;
+  if (simulation->eligible_count >= minimum)
+    return FED_RAISE(FED_E_INPUT,
+                     "round %llu cannot begin: of the %u clients, %u (rounds.minimum) are never "
+                     "there at the same time; devices that are there longer or a smaller minimum "
+                     "would do",
+                     round, simulation->eligible_count, minimum);
+  if (simulation->small_memory_count)
+    return FED_RAISE(FED_E_INPUT,
+                     "round %llu cannot begin: %u clients take part, and rounds.minimum is %u; %u "
+                     "others have less than the %zu bytes of memory that training takes",
+                     round, simulation->eligible_count, minimum, simulation->small_memory_count,
+                     simulation->training_bytes);
   return FED_RAISE(FED_E_INPUT,
                    "round %llu cannot begin: %u clients have enough examples, and rounds.minimum "
                    "is %u; more clients or a smaller minimum would do",
-                   (unsigned long long)simulation->round.round, simulation->eligible_count,
-                   simulation->round.settings.minimum);
+                   round, simulation->eligible_count, minimum);
+}
+
+/* Everybody who is ever there has been there twice, and still no round has begun. */
+static int waits_in_vain(const struct fed__simulation *simulation) {
+  const int64_t period_us = fed__devices_period_us(&simulation->devices);
+  return simulation->round.phase == FED__PHASE_GATHERING && period_us > 0 &&
+         (simulation->now_us - simulation->round.gather_since_ms * 1000) / 2 > period_us;
 }
 
 static int next_event(struct fed__simulation *simulation) {
@@ -346,19 +334,18 @@ static int next_event(struct fed__simulation *simulation) {
   struct fed__simulation_observer *observer = simulation->observer;
   if (observer && observer->stopping && observer->stopping(observer)) {
     if (observer->at_rest) FED_TRY(observer->at_rest(observer, simulation, 1));
-    const struct fed__round_event stop = event_of(simulation, FED__EVENT_STOP);
-    return step(simulation, &stop);
+    const struct fed__round_event stop = fed__delivery_event(simulation, FED__EVENT_STOP);
+    return fed__delivery_step(simulation, &stop);
   }
-  if (queue_us == NEVER && timer_us == NEVER) return raise_no_round(simulation);
+  if ((queue_us == NEVER && timer_us == NEVER) || waits_in_vain(simulation))
+    return raise_no_round(simulation);
   if (queue_us > timer_us) return let_time_pass(simulation, timer_us);
-  const struct fed__queued_event event = fed__event_queue_take(&simulation->queue);
-  simulation->now_us = event.time_us;
-  return deliver(simulation, &event);
+  return fed__delivery_next(simulation);
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client) {
+int fed__simulation_has_examples(const struct fed__simulation *simulation, uint32_t client) {
   const size_t train = fed__partition_train_count(&simulation->partition, client);
   const size_t held_out = fed__partition_held_out_count(&simulation->partition, client);
   return train > 0 && train + held_out >= simulation->job->data.examples_min;
@@ -374,17 +361,34 @@ static void note_client(struct fed__simulation *simulation, uint32_t client) {
                                       fed__partition_name(&simulation->partition, client, name));
 }
 
-static int gather_clients(struct fed__simulation *simulation) {
-  struct fed__round_event event = event_of(simulation, FED__EVENT_CHECK_IN);
-  fed__round_resume_closing(&simulation->round, 0);
-  for (event.client = 0; event.client < simulation->partition.client_count; event.client++) {
-    if (!fed__simulation_is_eligible(simulation, event.client)) continue;
-    simulation->eligible_count++;
-    note_client(simulation, event.client);
-    FED_TRY(step(simulation, &event));
+static int has_memory(const struct fed__simulation *simulation, uint32_t client) {
+  const double memory = fed__device_of(&simulation->devices, client).memory;
+  return memory == 0 || memory >= (double)simulation->training_bytes;
+}
+
+int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client) {
+  return fed__simulation_has_examples(simulation, client) && has_memory(simulation, client);
+}
+
+static void count_clients(struct fed__simulation *simulation) {
+  simulation->training_bytes = fed__pool_training_bytes(simulation->pool);
+  for (uint32_t client = 0; client < simulation->partition.client_count; client++) {
+    if (!fed__simulation_has_examples(simulation, client)) continue;
+    if (has_memory(simulation, client)) {
+      simulation->eligible_count++;
+      note_client(simulation, client);
+    } else {
+      simulation->small_memory_count++;
+    }
   }
-  event = event_of(simulation, FED__EVENT_MODEL);
-  return step(simulation, &event);
+}
+
+static int gather_clients(struct fed__simulation *simulation) {
+  count_clients(simulation);
+  fed__round_resume_closing(&simulation->round, 0);
+  FED_TRY(fed__delivery_begin(simulation));
+  const struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
+  return fed__delivery_step(simulation, &event);
 }
 
 static int rest(struct fed__simulation *simulation) {
@@ -398,6 +402,7 @@ int fed__simulation_run(struct fed__simulation *simulation) {
   FED_REQUIRE(simulation->partition.client_count);
   simulation->round_started_us = real_us(simulation);
   if (!simulation->is_resumed) FED_TRY(gather_clients(simulation));
+  FED_TRY(settle(simulation));
   while (simulation->round.phase != FED__PHASE_FINISHED) {
     FED_TRY(next_event(simulation));
     FED_TRY(settle(simulation));
@@ -442,11 +447,14 @@ static int build(struct fed__simulation *simulation,
 
 int fed__simulation_init(struct fed__simulation *simulation,
                          const struct fed__simulation_setting *setting) {
-  *simulation = (struct fed__simulation){.driver = {carry_out},
-                                         .context = setting->context,
-                                         .job = setting->job,
-                                         .model = setting->model,
-                                         .observer = setting->observer};
+  *simulation = (struct fed__simulation){
+      .driver = {carry_out},
+      .context = setting->context,
+      .job = setting->job,
+      .model = setting->model,
+      .observer = setting->observer,
+      .crash_after = UINT32_MAX,
+      .faults = {.settings = &setting->job->simulate.faults, .seed = setting->job->seed}};
   fed__event_queue_init(&simulation->queue, setting->context);
   const int code = build(simulation, setting);
   if (code != FED_OK) fed__simulation_clear(simulation);
@@ -459,6 +467,7 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
   if (simulation->aggregate) simulation->plan.rule->free(simulation->aggregate);
   fed__event_queue_clear(&simulation->queue);
   fed__round_clear(&simulation->round);
+  fed__devices_clear(&simulation->devices);
   fed__partition_clear(&simulation->partition);
   fed_params_clear(&simulation->current);
   fed_params_clear(&simulation->state);
@@ -492,6 +501,9 @@ int fed__simulation_use(struct fed__simulation *simulation, struct fed__partitio
   if (!simulation->rounds_trained) return FED_E_MEMORY;
   FED_TRY(fed__partition_hold_out(&simulation->partition, simulation->job));
   FED_TRY(fed__pool_set_partition(simulation->pool, &simulation->partition));
+  fed__devices_clear(&simulation->devices);
+  FED_TRY(fed__devices_init(&simulation->devices, simulation->context, simulation->job,
+                            &simulation->partition));
   FED_TRY(remember_clients(simulation));
   return fed__round_set_client_count(&simulation->round, simulation->partition.client_count);
 }

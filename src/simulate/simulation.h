@@ -14,9 +14,11 @@
 #define FED_SIMULATE_SIMULATION_H
 
 #include "simulate/client_memory.h"
+#include "simulate/delivery.h"
+#include "simulate/device.h"
 #include "simulate/drift.h"
 #include "simulate/evaluation.h"
-#include "simulate/event_queue.h"
+#include "simulate/fault.h"
 #include "simulate/worker_pool.h"
 
 /* What is known about a round when it is over. */
@@ -32,9 +34,11 @@ struct fed__simulated_round {
   struct fed__client_figures clients; /* of the cohort, or of those that the settings ask for */
   struct fed__drift drift;
   uint64_t clamped_count;
-  uint64_t down_bytes, up_bytes; /* payloads of messages since the round before */
-  double virtual_s;              /* since the run began */
-  double real_s;                 /* of this round */
+  uint64_t down_bytes, up_bytes; /* payloads of messages since the round before: of tasks that were
+                                    given, and of answers that arrived or were lost on the way */
+  uint64_t trouble[FED__TROUBLE_COUNT]; /* since the round before */
+  double virtual_s;                     /* since the run began */
+  double real_s;                        /* of this round */
 };
 
 struct fed__simulation;
@@ -65,8 +69,15 @@ struct fed__simulation {
   struct fed__aggregate *aggregate;
   struct fed_params current, state; /* the newest version, and what the server keeps beside it */
   struct fed__client_memory memory;
-  uint32_t eligible_count;   /* clients with enough examples */
-  struct fed__visit *visits; /* of the open round: those that count */
+  struct fed__devices devices;
+  struct fed__faults faults;
+  uint64_t trouble[FED__TROUBLE_COUNT]; /* of the whole run */
+  uint32_t crash_after;                 /* the server crashes with so many answers of the open
+                                           round; UINT32_MAX: it does not */
+  size_t training_bytes;                /* of memory, that training takes */
+  uint32_t eligible_count;              /* clients that take part: with enough examples … */
+  uint32_t small_memory_count;          /* … and the memory; so many have the examples only */
+  struct fed__visit *visits;            /* of the open round: those that count */
   size_t visit_count, visits_max;
   int64_t now_us;                   /* virtual */
   int64_t round_started_us;         /* real */
@@ -100,16 +111,19 @@ void fed__simulation_clear(struct fed__simulation *simulation);
 /* Divide the data as the job says, all but `column`, `folders` and `file`. */
 FED_MUST int fed__simulation_divide(struct fed__simulation *simulation);
 
-/* Take a partition over; it has not held out anything yet. FED_E_RANGE if it is of other data. */
+/* Take a partition over; it has not held out anything yet. FED_E_RANGE if it is of other data.
+ * Reads the devices' trace, which names its clients: the errors of fed__devices_init. */
 FED_MUST int fed__simulation_use(struct fed__simulation *simulation,
                                  struct fed__partition *partition);
+
+/* Does the client have enough examples to take part; and does it take part: has its device the
+ * memory that training takes, too? */
+int fed__simulation_has_examples(const struct fed__simulation *simulation, uint32_t client);
+int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client);
 
 /* To the end, from the beginning or from where a checkpoint was (simulation_state.h). FED_E_INPUT
  * when no round can ever begin; a job that ends by failed rounds is no failure of this function:
  * see `end`. */
 FED_MUST int fed__simulation_run(struct fed__simulation *simulation);
-
-/* Does the client have enough examples to take part? */
-int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client);
 
 #endif

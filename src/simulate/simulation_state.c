@@ -14,7 +14,8 @@
 struct numbers {
   int64_t now_us;
   uint64_t version, visits_done, visit_count, visits_max, queue_count, queue_next_number;
-  uint32_t eligible_count, reserved;
+  uint64_t training_bytes, trouble[FED__TROUBLE_COUNT], faults_drawn[FED__FAULT_COUNT];
+  uint32_t eligible_count, small_memory_count, crash_after, reserved;
 };
 
 static int resize_visits(struct fed__simulation *simulation, const struct numbers *numbers) {
@@ -36,7 +37,12 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
                             .visits_max = simulation->visits_max,
                             .queue_count = simulation->queue.count,
                             .queue_next_number = simulation->queue.next_number,
-                            .eligible_count = simulation->eligible_count};
+                            .training_bytes = simulation->training_bytes,
+                            .eligible_count = simulation->eligible_count,
+                            .small_memory_count = simulation->small_memory_count,
+                            .crash_after = simulation->crash_after};
+  memcpy(numbers.trouble, simulation->trouble, sizeof numbers.trouble);
+  memcpy(numbers.faults_drawn, simulation->faults.drawn, sizeof numbers.faults_drawn);
   FED_TRY(fed__checkpoint_bytes(checkpoint, "simulation", &numbers, sizeof numbers));
   if (!checkpoint->is_reading) return FED_OK;
   simulation->now_us = numbers.now_us;
@@ -44,6 +50,11 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
   simulation->visits_done = numbers.visits_done;
   simulation->queue.next_number = numbers.queue_next_number;
   simulation->eligible_count = numbers.eligible_count;
+  simulation->small_memory_count = numbers.small_memory_count;
+  simulation->training_bytes = numbers.training_bytes;
+  simulation->crash_after = numbers.crash_after;
+  memcpy(simulation->trouble, numbers.trouble, sizeof numbers.trouble);
+  memcpy(simulation->faults.drawn, numbers.faults_drawn, sizeof numbers.faults_drawn);
   FED_TRY(resize_visits(simulation, &numbers));
   return fed__event_queue_resize(&simulation->queue, numbers.queue_count);
 }

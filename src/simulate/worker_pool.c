@@ -399,6 +399,10 @@ struct fed_examples *fed__pool_test_set(const struct fed__pool *pool) {
   return pool->workers[0].test;
 }
 
+size_t fed__pool_training_bytes(const struct fed__pool *pool) {
+  return fed_trainer_bytes(pool->workers[0].trainer);
+}
+
 int fed__pool_set_partition(struct fed__pool *pool, const struct fed__partition *partition) {
   pool->partition = partition;
   for (uint32_t i = 0; i < pool->setting.thread_count && partition->drawn_count; i++) {

@@ -43,6 +43,9 @@ void fed__pool_free(struct fed__pool *pool);
 struct fed_examples *fed__pool_examples(const struct fed__pool *pool);
 struct fed_examples *fed__pool_test_set(const struct fed__pool *pool); /* NULL: there is none */
 
+/* The memory that training takes: fed_trainer_bytes. */
+size_t fed__pool_training_bytes(const struct fed__pool *pool);
+
 /* The partition must outlive the pool; needed before the first visit. */
 FED_MUST int fed__pool_set_partition(struct fed__pool *pool,
                                      const struct fed__partition *partition);

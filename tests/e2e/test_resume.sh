@@ -65,7 +65,7 @@ evaluate: {every: 10}
 simulate:
   clients: 20
   partition: {kind: dirichlet, alpha: 0.3}
-  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth: 1 KiB, drop_out: 0.3}"
+  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.3}"
 write_job
 sed -i 's/^  deadline:/  selection: {rule: oort}\n  deadline:/' "$work/job/job.yaml" # which remembers
 expect 0 simulate whole

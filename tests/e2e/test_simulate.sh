@@ -118,7 +118,7 @@ done
 # ---- devices --------------------------------------------------------------------------------------
 further="simulate:
   clients: 20
-  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth: 1 KiB, drop_out: 0.3}"
+  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.3}"
 deadline="20 s"
 write_job
 expect 0 simulate devices --data "$work/data" --threads 1 --quiet

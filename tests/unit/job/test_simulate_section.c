@@ -36,13 +36,21 @@ static void defaults_and_values(void **state) {
   fed__job_clear(&job);
   assert_int_equal(parse("simulate:\n  clients: 1000000\n"
                          "  partition: {kind: file, file: parts.safetensors}\n"
-                         "  device: {speed: 20, latency: 50 ms, bandwidth: 1 MiB}\n",
+                         "  device: {speed: 20, latency: 50 ms, bandwidth_up: 1 MiB,\n"
+                         "           trace: devices.csv, availability: there.csv}\n"
+                         "  faults: {lost: 0.1, server_restart: 2 min}\n",
                          &job),
                    FED_OK);
   assert_int_equal(job.simulate.clients, 1000000);
   assert_string_equal(job.simulate.partition.file, "parts.safetensors");
   assert_true(job.simulate.device.latency_s == 0.05);
-  assert_true(job.simulate.device.bandwidth == 1 << 20);
+  assert_true(job.simulate.device.bandwidth_up == 1 << 20);
+  assert_true(job.simulate.device.bandwidth_down == 0 && job.simulate.device.available == 1);
+  assert_true(job.simulate.device.available_within_s == 86400);
+  assert_string_equal(job.simulate.device.trace, "devices.csv");
+  assert_string_equal(job.simulate.device.availability, "there.csv");
+  assert_true(job.simulate.faults.lost == 0.1 && job.simulate.faults.server_restart_s == 120);
+  assert_true(job.simulate.faults.resend_s == 10 && job.simulate.faults.server_crash == 0);
   fed__job_clear(&job);
 }
 
@@ -63,6 +71,17 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate:\n  partition: {kind: file}\n", FED_E_MISSING, "job.yaml:8:");
   refuses("simulate:\n  partition: {kind: column}\n", FED_E_MISSING, "simulate.partition.columns");
   refuses("simulate: {partition: {columns: []}}\n", FED_E_TYPE, "columns");
+  refuses("simulate: {device: {bandwith_up: 1 KiB}}\n", FED_E_INPUT, "did you mean 'bandwidth_up'");
+  refuses("simulate: {device: {available: 0}}\n", FED_E_RANGE, "above 0");
+  refuses("simulate:\n  device: {distribution: uniform,\n    speed: 5, speed_spread: 1}\n",
+          FED_E_RANGE, "job.yaml:9:29: 'simulate.device.speed_spread'");
+  refuses("simulate: {device: {distribution: uniform, latency_spread: 2}}\n", FED_E_RANGE,
+          "below 1, found 2");
+  refuses("simulate: {device: {availability: a.csv, available: 0.5}}\n", FED_E_INPUT,
+          "leave one out");
+  refuses("simulate: {faults: {server_crash: 1}}\n", FED_E_RANGE, "server_crash");
+  refuses("simulate: {faults: {lost: 0.1, resend: 0}}\n", FED_E_RANGE, "resend");
+  refuses("simulate: {faults: {reorder: 0.1}}\n", FED_E_INPUT, "did you mean 'reordered'");
   refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_world.c: the made-up world's small parts: events come in the order of their time, devices
- * have the speeds and drop out as often as declared, and the spread of known figures.
+ * test_world.c: the made-up world's small parts: events come in the order of their time, and the
+ * spread of known figures.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 
 #include "base/rng.h"
 #include "failing_alloc.h"
-#include "simulate/device.h"
 #include "simulate/event_queue.h"
 #include "simulate/spread.h"
 
@@ -65,60 +64,6 @@ static void a_full_queue_stays_as_it_is(void **state) {
   assert_int_equal(memory.living, 0);
 }
 
-/* ---- devices -------------------------------------------------------------------------------- */
-
-static void a_task_takes_what_its_parts_take(void **state) {
-  (void)state;
-  const struct fed__device_settings nothing = {0};
-  const struct fed__device_settings device = {.speed = 100, .latency_s = 0.5, .bandwidth = 1000};
-  const struct fed__device_task task = {.client = 3,
-                                        .trained_count = 200,
-                                        .evaluated_count = 30,
-                                        .down_bytes = 4000,
-                                        .up_bytes = 2000};
-  assert_true(fed__device_task_us(&nothing, 1, &task) == 0);
-  /* two messages of 0.5 s, 6000 bytes in 6 s, 200 examples in 2 s, 30 in a third of 0.3 s */
-  assert_true(fed__device_task_us(&device, 1, &task) == 9100000);
-  const struct fed__device_settings slow = {.speed = 1e-300};
-  assert_true(fed__device_task_us(&slow, 1, &task) > 0); /* and no overflow */
-}
-
-static void speeds_are_log_normal_around_their_mean(void **state) {
-  (void)state;
-  enum { DEVICES = 20000 };
-  static double logs[DEVICES];
-  const struct fed__device_settings device = {.speed = 50, .speed_spread = 0.4};
-  struct fed__spread spread;
-  double sum = 0;
-  for (uint32_t c = 0; c < DEVICES; c++) {
-    const double speed = fed__device_speed(&device, 7, c);
-    assert_true(speed == fed__device_speed(&device, 7, c));
-    sum += speed;
-    logs[c] = log(speed);
-  }
-  fed__spread_of(logs, DEVICES, &spread);
-  assert_true(fabs(sum / DEVICES / 50 - 1) < 0.02);
-  assert_true(fabs(spread.deviation / 0.4 - 1) < 0.03);
-}
-
-static void devices_drop_out_as_often_as_declared(void **state) {
-  (void)state;
-  enum { DEVICES = 50, ROUNDS = 400 };
-  const struct fed__device_settings device = {.drop_out = 0.2};
-  uint32_t dropped = 0, twice = 0;
-  for (uint64_t round = 1; round <= ROUNDS; round++)
-    for (uint32_t c = 0; c < DEVICES; c++) {
-      const int now = fed__device_drops_out(&device, 3, c, round, 1);
-      assert_int_equal(now, fed__device_drops_out(&device, 3, c, round, 1));
-      dropped += (uint32_t)now;
-      twice += now && fed__device_drops_out(&device, 3, c, round, 2);
-    }
-  /* binomial: 20,000 * 0.2, deviation 57; and attempts are independent: 0.04, deviation 28 */
-  assert_in_range(dropped, 4000 - 5 * 57, 4000 + 5 * 57);
-  assert_in_range(twice, 800 - 5 * 28, 800 + 5 * 28);
-  assert_false(fed__device_drops_out(&(struct fed__device_settings){0}, 3, 1, 1, 1));
-}
-
 /* ---- spread --------------------------------------------------------------------------------- */
 
 static void the_spread_of_known_figures(void **state) {
@@ -149,9 +94,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(events_come_by_time_then_by_turn),
       cmocka_unit_test(a_full_queue_stays_as_it_is),
-      cmocka_unit_test(a_task_takes_what_its_parts_take),
-      cmocka_unit_test(speeds_are_log_normal_around_their_mean),
-      cmocka_unit_test(devices_drop_out_as_often_as_declared),
       cmocka_unit_test(the_spread_of_known_figures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
