@@ -25,4 +25,7 @@ FED_MUST int fed__simulate_world_check(const struct fed__job *job, const struct 
  * the one setting that is its own, in place of what the job says. FED_E_USAGE. */
 FED_MUST int fed__partition_choose(struct fed__job *job, const char *text);
 
+/* The other way round: the job's partition in such a word, appended. */
+FED_MUST int fed__partition_print(const struct fed__job *job, struct fed_buffer *out);
+
 #endif

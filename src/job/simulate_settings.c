@@ -193,3 +193,14 @@ int fed__partition_choose(struct fed__job *job, const char *text) {
     return FED_RAISE(FED_E_USAGE, "partition 'column' needs the column: column:NAME");
   return FED_OK;
 }
+
+int fed__partition_print(const struct fed__job *job, struct fed_buffer *out) {
+  const struct fed__partition_settings *settings = &job->simulate.partition;
+  const char *own = own_keys[settings->kind];
+  FED_TRY(fed_buffer_print(out, "%s%s", kinds[settings->kind], own ? ":" : ""));
+  if (settings->kind != FED__PARTITION_COLUMN)
+    return own ? fed__setting_print(find_setting(own), job, out) : FED_OK;
+  for (size_t i = 0; i < settings->column_count; i++)
+    FED_TRY(fed_buffer_print(out, "%s%s", i ? "," : "", settings->columns[i]));
+  return FED_OK;
+}

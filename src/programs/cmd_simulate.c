@@ -10,6 +10,7 @@
 #include "programs/simulate_checkpoint.h"
 #include "programs/simulate_data.h"
 #include "programs/simulate_output.h"
+#include "programs/simulate_partition.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -97,12 +98,12 @@ static int load(struct session *session) {
                                  fed__option_text(invocation, "test"));
 }
 
-static int save_partition(const struct session *session) {
+static int save_partition(const struct session *session, const struct fed__partition *partition) {
   const char *path = fed__option_text(session->invocation, "save-partition");
   struct fed_buffer file;
   if (!path) return FED_OK;
   fed_buffer_init(&file, session->invocation->context, SIZE_MAX);
-  int code = fed__partition_encode(&session->simulation.partition, &file);
+  int code = fed__partition_encode(partition, &file);
   if (code == FED_OK) code = fed__file_write(path, fed_buffer_slice(&file), FED__FILE_SHARED);
   fed_buffer_clear(&file);
   return code;
@@ -138,7 +139,7 @@ static int prepare(struct session *session) {
                                                   .thread_count = session->output.thread_count};
   FED_TRY(fed__simulation_init(&session->simulation, &setting));
   FED_TRY(divide(session));
-  FED_TRY(save_partition(session));
+  FED_TRY(save_partition(session, &session->simulation.partition));
   return fed__simulate_checkpoint_read(&session->checkpoint, &session->simulation);
 }
 
@@ -169,9 +170,39 @@ static int run_session(struct session *session) {
   return FED_OK;
 }
 
+/* ---- the partition alone -------------------------------------------------------------------- */
+
+static int divide_and_show(const struct session *session, struct fed_examples *examples) {
+  struct fed__partition partition;
+  FED_TRY(fed__simulate_data_divide(&session->data, examples, &partition));
+  int code = save_partition(session, &partition);
+  if (code == FED_OK)
+    code = fed__simulate_partition_show(session->invocation, &session->files.job, &partition,
+                                        examples);
+  fed__partition_clear(&partition);
+  return code;
+}
+
+/* Needs no model, and no test set. */
+static int show_partition(struct session *session) {
+  struct fed__invocation *invocation = session->invocation;
+  struct fed__job *job = &session->files.job;
+  struct fed_examples *examples = NULL;
+  FED_TRY(fed__job_files_read_plan(invocation->context, invocation->arguments[0], &session->files));
+  FED_TRY(read_options(session));
+  if (!job->data.name)
+    return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
+  FED_TRY(fed__simulate_data_init(&session->data, job, fed__option_text(invocation, "data"), NULL));
+  FED_TRY(fed__simulate_data_open(&session->data, &examples));
+  const int code = divide_and_show(session, examples);
+  fed_examples_free(examples);
+  return code;
+}
+
 static int simulate(struct fed__invocation *invocation) {
   struct session session = {.invocation = invocation};
-  const int code = run_session(&session);
+  const int shows = fed__option_on(invocation, "show-partition");
+  const int code = shows ? show_partition(&session) : run_session(&session);
   clear(&session);
   return code;
 }
@@ -185,6 +216,8 @@ static const struct fed__option simulate_options[] = {
      "file:PATH; else the job's",
      NULL},
     {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},
+    {"show-partition", NULL, "print who would have what, write DIR/partition.html; no training",
+     NULL},
     {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
     {"threads", "COUNT", "that train; the result is the same; else one a processor", NULL},
     {"seed", "NUMBER", "of every random choice; else the job's", NULL},
@@ -201,6 +234,8 @@ static const char *const simulate_examples[] = {
     "one client for each folder in sites",
     "fed simulate job.yaml --data data --partition column:hospital",
     "one client for each value in a column of the data",
+    "fed simulate job.yaml --data data --partition shards:2 --show-partition",
+    "how unlike the clients are, before anything is trained",
     NULL};
 
 const struct fed__command fed__simulate_commands[1] = {

@@ -21,14 +21,19 @@ static int graph_path(const char *job_file, const char *model_file, char *path, 
   return fed__path_join(path, size, dirname(copy), model_file);
 }
 
-int fed__job_files_read(const struct fed_context *context, const char *file,
-                        struct fed__job_files *files) {
-  char path[FED__PATH_MAX];
+int fed__job_files_read_plan(const struct fed_context *context, const char *file,
+                             struct fed__job_files *files) {
   *files = (struct fed__job_files){0};
   fed_buffer_init(&files->plan, context, FED__JOB_BYTES_MAX);
   fed_buffer_init(&files->graph, context, FED__SUBMISSION_BYTES_MAX);
   FED_TRY(fed__file_read(file, &files->plan));
-  FED_TRY(fed__job_parse(context, file, fed_buffer_slice(&files->plan), &files->job));
+  return fed__job_parse(context, file, fed_buffer_slice(&files->plan), &files->job);
+}
+
+int fed__job_files_read(const struct fed_context *context, const char *file,
+                        struct fed__job_files *files) {
+  char path[FED__PATH_MAX];
+  FED_TRY(fed__job_files_read_plan(context, file, files));
   FED_TRY(graph_path(file, files->job.model.file, path, sizeof path));
   const int code = fed__file_read(path, &files->graph);
   if (code == FED_E_NOT_FOUND)

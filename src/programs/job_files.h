@@ -21,6 +21,10 @@ FED_MUST int fed__job_files_read(const struct fed_context *context, const char *
 FED_MUST int fed__job_files_doubt(const struct fed__invocation *invocation,
                                   const struct fed__job *job, const struct fed_model *model);
 
+/* The job file alone: `graph` stays empty. */
+FED_MUST int fed__job_files_read_plan(const struct fed_context *context, const char *file,
+                                      struct fed__job_files *files);
+
 void fed__job_files_clear(struct fed__job_files *files);
 
 #endif

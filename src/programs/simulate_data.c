@@ -86,12 +86,15 @@ static int open_clients(const struct fed__simulate_data *data, struct fed_exampl
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+int fed__simulate_data_open(const struct fed__simulate_data *data, struct fed_examples **training) {
+  if (data->names) return open_clients(data, training);
+  return fed__dataset_open(data->context, data->folder, &data->job->data.schema, training);
+}
+
 static int open_data(struct fed__simulation_source *self, struct fed_examples **training,
                      struct fed_examples **test) {
   const struct fed__simulate_data *data = (struct fed__simulate_data *)self;
-  FED_TRY(data->names
-              ? open_clients(data, training)
-              : fed__dataset_open(data->context, data->folder, &data->job->data.schema, training));
+  FED_TRY(fed__simulate_data_open(data, training));
   const int code = fed__job_test_set_open(data->job, data->test_base, test);
   if (code != FED_OK) {
     fed_examples_free(*training);

@@ -25,6 +25,10 @@ FED_MUST int fed__simulate_data_init(struct fed__simulate_data *data, struct fed
                                      const char *folder, const char *test);
 void fed__simulate_data_clear(struct fed__simulate_data *data);
 
+/* Open what is divided, without the test set. */
+FED_MUST int fed__simulate_data_open(const struct fed__simulate_data *data,
+                                     struct fed_examples **training);
+
 /* Divide it as the job's partition says. `examples` are the training examples that were opened. */
 FED_MUST int fed__simulate_data_divide(const struct fed__simulate_data *data,
                                        struct fed_examples *examples,

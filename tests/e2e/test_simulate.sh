@@ -115,6 +115,57 @@ for kind in iid shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
   expect 0 simulate kind --data "$work/data" --partition "$kind" --clients 30 --quiet
 done
 
+# ---- clients by a column, and how a partition looks -----------------------------------------------
+mkdir "$work/cards"
+printf 'bank,amount,fraud\n' >"$work/cards/cards.csv"
+for i in 1 2 3 4 5 6; do
+  printf 'A,%s,0\nB,%s,1\nA,%s,1\n"C & D",%s,0\n' $i $i $i $i >>"$work/cards/cards.csv"
+done
+cat >"$work/cards/job.yaml" <<'END'
+version: 1
+name: cards
+model: {file: none.onnx}
+data:
+  name: cards
+  format: csv
+  inputs: {file: cards.csv}
+  target: {classes: 2}
+  csv: {columns: [{name: amount, kind: number}, {name: fraud, kind: target}]}
+train: {learning_rate: 0.1}
+rounds: {count: 2, cohort: 3, minimum: 3}
+simulate: {partition: {kind: column, columns: [bank]}}
+END
+cards() { # STATUS, more…
+  wanted_status=$1
+  shift
+  expect "$wanted_status" "$FED" simulate "$work/cards/job.yaml" --data "$work/cards" \
+    --out "$work/shown" "$@"
+}
+cards 0 --show-partition
+said "3 clients by column:bank; 24 of 24 examples, 2 classes" "C_D" "0.500" "100   ." "partition.html"
+contains "$work/shown/partition.html" "<svg" "class 1: 6" "Divided by column:bank"
+[ ! -e "$work/shown/model.onnx" ] || fail "--show-partition trained something"
+cards 0 --show-partition --json --save-partition "$work/cards.safetensors"
+python3 - "$work/said" <<'CHECK'
+import json, sys
+shown = json.load(open(sys.argv[1]))
+assert [client["name"] for client in shown["listed"]] == ["A", "B", "C_D"], shown
+assert [client["classes"] for client in shown["listed"]] == [[6, 6], [0, 6], [6, 0]], shown
+assert abs(shown["client_distance"]["mean"] - 1 / 3) < 1e-8 and shown["classes"] == [12, 12], shown
+CHECK
+cards 0 --show-partition --partition "file:$work/cards.safetensors" --quiet
+cards 3 --show-partition --partition column:bnak
+said "'cards.csv' has no column 'bnak'; did you mean 'bank'?"
+cards 2 --show-partition --partition column:bank --clients 4
+cards 6 --quiet
+"$FED" model new logreg --input 1 --classes 2 --out "$work/cards/none.onnx" --quiet
+cards 0 --threads 2
+said "2 rounds; 3 clients"
+printf 'X,1,0\n' >"$work/cards/cards.csv"
+sed -i '1i bank,amount,fraud' "$work/cards/cards.csv"
+cards 3
+said "all 1 examples have the same value: X"
+
 # ---- devices --------------------------------------------------------------------------------------
 further="simulate:
   clients: 20

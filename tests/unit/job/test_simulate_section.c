@@ -85,6 +85,14 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
 }
 
+static void prints(const struct fed__job *job, const char *expected) {
+  struct fed_buffer text;
+  fed_buffer_init(&text, &context, 256);
+  assert_int_equal(fed__partition_print(job, &text), FED_OK);
+  assert_string_equal(fed_buffer_text(&text), expected);
+  fed_buffer_clear(&text);
+}
+
 static void a_partition_in_one_word(void **state) {
   (void)state;
   struct fed__job job;
@@ -94,10 +102,13 @@ static void a_partition_in_one_word(void **state) {
   assert_string_equal(settings->file, "a");
   assert_int_equal(fed__partition_choose(&job, "file:b:c"), FED_OK);
   assert_string_equal(settings->file, "b:c");
+  prints(&job, "file:b:c");
   assert_int_equal(fed__partition_choose(&job, "iid"), FED_OK);
+  prints(&job, "iid");
   assert_int_equal(settings->kind, FED__PARTITION_IID);
   assert_int_equal(fed__partition_choose(&job, "dirichlet:0.25"), FED_OK);
   assert_true(settings->kind == FED__PARTITION_DIRICHLET && settings->alpha == 0.25);
+  prints(&job, "dirichlet:0.25");
   assert_int_equal(fed__partition_choose(&job, "shards"), FED_OK);
   assert_true(settings->kind == FED__PARTITION_SHARDS && settings->shards == 2);
   assert_int_equal(fed__partition_choose(&job, "power_law:1.5"), FED_OK);
@@ -108,6 +119,7 @@ static void a_partition_in_one_word(void **state) {
   assert_int_equal(fed__partition_choose(&job, "column:play,the role"), FED_OK);
   assert_int_equal(settings->kind, FED__PARTITION_COLUMN);
   assert_int_equal(settings->column_count, 2);
+  prints(&job, "column:play,the role");
   assert_string_equal(settings->columns[0], "play");
   assert_string_equal(settings->columns[1], "the role");
   assert_null(settings->columns[2]);
