@@ -95,7 +95,9 @@ struct fed__known {
 struct fed__shapes {
   const struct fed_context *context;
   struct fed__known *values;
-  struct fed__content *contents; /* what inference computed itself, a list */
+  struct fed__content *contents; /* what inference computed itself, a list … */
+  size_t content_bytes;          /* … of so many bytes … */
+  size_t content_bytes_max;      /* … and no more */
 };
 
 struct fed__message_memory {

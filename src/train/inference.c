@@ -9,6 +9,10 @@
 
 #define ELEMENTS_MAX ((size_t)1 << 34) /* of one value: 64 GiB of floats */
 
+/* What is computed beforehand, all together: masks and tables of long texts take some of it. */
+#define CONTENT_BYTES_MAX ((size_t)1 << 30)
+#define CONTENT_FILE_FACTOR 16 /* constants of narrow types are held in wide ones */
+
 struct fed__content {
   struct fed__content *next;
   _Alignas(16) unsigned char bytes[];
@@ -23,11 +27,22 @@ static int set_known(struct fed__known *known, enum fed_dtype dtype, const struc
   return FED_OK;
 }
 
+/* Is there room for so many more bytes of what is computed beforehand? */
+static int check_room(const struct fed__shapes *shapes, size_t bytes) {
+  if (bytes <= shapes->content_bytes_max - shapes->content_bytes) return FED_OK;
+  return FED_RAISE(FED_E_TOO_LARGE,
+                   "what the graph computes from constants alone would take more than %zu MiB: "
+                   "make them smaller, or an input of the model",
+                   shapes->content_bytes_max >> 20);
+}
+
 static void *new_content(struct fed__shapes *shapes, size_t bytes) {
+  if (check_room(shapes, bytes) != FED_OK) return NULL;
   struct fed__content *content = fed__zalloc(shapes->context, sizeof *content + bytes, 1);
   if (!content) return NULL;
   content->next = shapes->contents;
   shapes->contents = content;
+  shapes->content_bytes += bytes;
   return content->bytes;
 }
 
@@ -64,7 +79,7 @@ static int know_tensor(struct fed__shapes *shapes, struct fed__known *known,
   if (known->elements == 0) known->content = ""; /* known, though the file has no bytes for it */
   if (dtype == tensor->dtype || known->elements == 0) return FED_OK;
   void *content = new_content(shapes, known->elements * fed_dtype_size(dtype));
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   if (dtype == FED_F32)
     fed__floats_widen(tensor, known->elements, content);
   else
@@ -123,16 +138,18 @@ static int make_contents(struct fed__shapes *shapes, const struct fed__node *nod
     if (node->outputs[i] == FED__NONE) continue;
     struct fed__known *known = &shapes->values[node->outputs[i]];
     known->content = new_content(shapes, known->elements * fed_dtype_size(known->dtype));
-    if (!known->content) return FED_E_MEMORY;
+    if (!known->content) return fed_error_last()->code;
   }
   return FED_OK;
 }
 
-static int fold_operation(struct fed__operation *operation, size_t state_size) {
+static int fold_operation(struct fed__operation *operation, const struct fed__shapes *shapes) {
   const struct fed_context *context = operation->context;
-  operation->state = fed__zalloc(context, state_size + 1, 1);
+  operation->state = fed__zalloc(context, operation->op->state_size + 1, 1);
   if (!operation->state) return FED_E_MEMORY;
   int code = operation->op->prepare ? operation->op->prepare(operation) : FED_OK;
+  if (code == FED_OK) code = check_room(shapes, operation->saved_bytes);
+  if (code == FED_OK) code = check_room(shapes, operation->scratch_bytes);
   if (code == FED_OK) {
     operation->saved = fed__alloc(context, operation->saved_bytes + 1);
     operation->scratch = fed__alloc(context, operation->scratch_bytes + 1);
@@ -170,7 +187,7 @@ static int fold(const struct fed_model *model, const struct fed__node *node,
     operation.inputs[i] = operand_of(shapes, node->inputs[i]);
   for (uint32_t i = 0; i < node->output_count; i++)
     operation.outputs[i] = operand_of(shapes, node->outputs[i]);
-  int code = fold_operation(&operation, node->op->state_size);
+  int code = fold_operation(&operation, shapes);
   fed__free(model->context, operands);
   return code;
 }
@@ -195,6 +212,7 @@ static int infer_node(const struct fed_model *model, const struct fed__node *nod
 
 int fed__shapes_infer(const struct fed_model *model, int64_t batch, struct fed__shapes *shapes) {
   *shapes = (struct fed__shapes){.context = model->context};
+  shapes->content_bytes_max = CONTENT_BYTES_MAX + CONTENT_FILE_FACTOR * model->file_bytes;
   shapes->values = fed__zalloc(model->context, model->value_count, sizeof *shapes->values);
   int code = shapes->values ? know_given(model, batch, shapes) : FED_E_MEMORY;
   for (uint32_t i = 0; code == FED_OK && i < model->node_count; i++) {

@@ -167,7 +167,8 @@ FED_MUST int fed__infer_constant(const struct fed__inference *inference, uint32_
                                  const struct fed_tensor *tensor);
 /* The type in which operators work with values of a type: FED_F32, FED_I64 or FED_BOOL. */
 enum fed_dtype fed__dtype_for_work(enum fed_dtype dtype);
-/* Memory for a content that infer computes; belongs to the inference. NULL: out of memory. */
+/* Memory for a content that infer computes; belongs to the inference. NULL: FED_E_MEMORY, or
+ * FED_E_TOO_LARGE for more than a model may compute beforehand. */
 void *fed__infer_content(const struct fed__inference *inference, size_t bytes);
 
 /* The shape of two shapes broadcast together (ONNX's multidirectional rule); FED_E_SHAPE. */

@@ -90,6 +90,8 @@ def export_keras(folder):
 
 # ---- scikit-learn --------------------------------------------------------------------------------
 
+PLAIN = {"LinearClassifier", "LinearRegressor", "Scaler", "Normalizer"}  # ONNX's own in their place
+
 
 def sklearn_models():
     from sklearn.ensemble import RandomForestClassifier
@@ -105,20 +107,35 @@ def sklearn_models():
     yield RandomForestClassifier(5), 0
 
 
+def before_softmax(graph):
+    """What goes into the graph's Softmax, or else the scores; None: the first output is fine."""
+    softmax = [node for node in graph.node if node.op_type == "Softmax"]
+    return softmax[0].input[0] if softmax else graph.output[1].name if len(graph.output) > 1 else None
+
+
 def export_sklearn(folder):
+    """As it comes, and in ONNX's own operators with the scores as output, as fed's refusal says."""
     import numpy
     import skl2onnx
     generator = numpy.random.default_rng(1)
     x = generator.normal(size=(60, 12)).astype(numpy.float32)
     y = generator.integers(3, size=60)
     for model, count in sklearn_models():
-        name = " + ".join(type(s).__name__ for s in getattr(model, "_final_estimator", None) and
-                          [s for _, s in model.steps] or [model])
-        options = {"zipmap": False} if hasattr(model, "predict_proba") else None
-        made = skl2onnx.to_onnx(model.fit(x, y), x[:1], options=options, target_opset=17)
+        steps = [step for _, step in model.steps] if hasattr(model, "steps") else [model]
+        name = " + ".join(type(step).__name__ for step in steps)
+        options = {"zipmap": False} if hasattr(model, "predict_proba") else {}
         path = folder / f"sklearn_{len(list(folder.iterdir()))}.onnx"
+        made = skl2onnx.to_onnx(model.fit(x, y), x[:1], options=options, target_opset=17)
         path.write_bytes(made.SerializeToString())
         yield "scikit-learn, skl2onnx", name, path, None, count
+        if name.endswith("LogisticRegression"):
+            options["raw_scores"] = True
+        path = folder / f"sklearn_{len(list(folder.iterdir()))}.onnx"
+        made = skl2onnx.to_onnx(model, x[:1], options=options, target_opset=17, black_op=PLAIN)
+        path.write_bytes(made.SerializeToString())
+        output = before_softmax(made.graph)
+        name += f", plain{f', --output {output}' if output else ''}"
+        yield "scikit-learn, skl2onnx", name, path, None, count, *(["--output", output] if output else [])
 
 
 # ---- JAX -----------------------------------------------------------------------------------------
@@ -158,24 +175,25 @@ def export_jax(folder):
 # ---- the table -----------------------------------------------------------------------------------
 
 
-def show(program, path):
+def show(program, path, words):
     """(trainable elements or None, what fed says)."""
-    done = subprocess.run([program, "model", "show", path, "--json"], capture_output=True,
+    done = subprocess.run([program, "model", "show", path, "--json", *words], capture_output=True,
                           text=True, check=False)
     if done.returncode:
         message = json.loads(done.stdout or done.stderr)["error"]["message"]
-        return None, message.partition(": ")[2].partition("; supported are")[0]
-    return json.loads(done.stdout)["parameters"], ""
+        return None, message.partition(": ")[2]
+    shown = json.loads(done.stdout)
+    return shown["parameters"], " ".join(doubt.partition(":")[0] for doubt in shown["doubts"])
 
 
-def row(program, exporter, name, path, reason, count):
+def row(program, exporter, name, path, reason, count, *words):
     if not path:
         return f"| {exporter} | {name} | not exported | {reason} |"
-    found, text = show(program, path)
+    found, text = show(program, path, words)
     if found is None:
         return f"| {exporter} | {name} | refused | {text} |"
     result = "loads" if found == count else f"loads, but {found} of {count} parameters train"
-    return f"| {exporter} | {name} | {result} | |"
+    return f"| {exporter} | {name} | {result} | {text} |"
 
 
 def main(program, folder):
@@ -183,13 +201,15 @@ def main(program, folder):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.onnx"):
         old.unlink()
-    print("| exporter | model | result | |\n|---|---|---|---|")
     sources = [(export_keras, ("keras", "tf2onnx")), (export_sklearn, ("sklearn", "skl2onnx")),
                (export_jax, ("jax", "flax", "jax2onnx"))]
-    for source, needs in sources:
-        if installed(*needs):
-            for case in source(folder):
-                print(row(program, *case), flush=True)
+    sources = [source for source, needs in sources if installed(*needs)]
+    if not sources:
+        sys.exit("expected keras and tf2onnx, scikit-learn and skl2onnx, or flax and jax2onnx")
+    print("| exporter | model | result | what fed says |\n| --- | --- | --- | --- |")
+    for source in sources:
+        for case in source(folder):
+            print(row(program, *case), flush=True)
 
 
 main(sys.argv[1], sys.argv[2])

@@ -484,6 +484,35 @@ static void test_deep_nesting(void **state) {
   fed_buffer_clear(&outer);
 }
 
+/* A few bytes of a file that stand for more than memory should hold, at once or bit by bit. */
+static void test_constants_of_any_size(void **state) {
+  struct graph_writer writer;
+  char name[8];
+  (void)state;
+  begin_graph(&writer);
+  writer_ints(&writer, "one", 1, (const int64_t[]){1});
+  writer_ints(&writer, "extents", 2, (const int64_t[]){1 << 15, 1 << 14});
+  writer_node(&writer, "ConstantOfShape", "one", "small");
+  writer_node(&writer, "Expand", "small,extents", "large");
+  writer_node(&writer, "ReduceMean", "large", "mean");
+  writer_node(&writer, "Add", "x,mean", "y");
+  writer_output(&writer, "y");
+  check_refused(&writer, FED_E_TOO_LARGE,
+                "node 'node_large' (Expand): what the graph "
+                "computes from constants alone would take more than");
+  begin_graph(&writer);
+  writer_ints(&writer, "extents", 1, (const int64_t[]){65 << 20}); /* 260 MiB */
+  for (int i = 0; i < 5; i++) {
+    snprintf(name, sizeof name, "part%d", i);
+    writer_node(&writer, "ConstantOfShape", "extents", name);
+  }
+  writer_node(&writer, "Sum", "part0,part1,part2,part3,part4", "sum");
+  writer_node(&writer, "ReduceMean", "sum", "mean");
+  writer_node(&writer, "Add", "x,mean", "y");
+  writer_output(&writer, "y");
+  check_refused(&writer, FED_E_TOO_LARGE, "node 'node_part3' (ConstantOfShape)");
+}
+
 static void check_bytes(const void *bytes, size_t size, int code) {
   struct fed_context context;
   struct fed_model *model;
@@ -532,6 +561,7 @@ int main(void) {
       cmocka_unit_test(test_trainable_rule),
       cmocka_unit_test(test_typed_arrays),
       cmocka_unit_test(test_deep_nesting),
+      cmocka_unit_test(test_constants_of_any_size),
       cmocka_unit_test(test_other_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

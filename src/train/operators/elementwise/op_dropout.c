@@ -45,7 +45,7 @@ static int infer_dropout(const struct fed__inference *inference) {
   const void *content = random ? NULL : input->content;
   if (content && inference->node->output_count > 1) {
     mask = fed__infer_content(inference, input->elements);
-    if (!mask) return FED_E_MEMORY;
+    if (!mask) return fed_error_last()->code;
     memset(mask, 1, input->elements);
   }
   FED_TRY(fed__infer_output(inference, 0, FED_F32, &input->shape, content));

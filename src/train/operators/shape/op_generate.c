@@ -36,7 +36,7 @@ static int infer_fill(const struct fed__inference *inference, const struct fed_s
   const char *value = known->content;
   FED_TRY(fed__infer_output(inference, 0, known->dtype, shape, NULL));
   char *content = fed__infer_content(inference, known->elements * unit);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   for (size_t i = 0; i < known->elements; i++) memcpy(content + i * unit, value, unit);
   known->content = content;
   return FED_OK;
@@ -69,7 +69,7 @@ static int make_integers(const struct fed__inference *inference, const int64_t *
   const struct fed_shape shape = {1, {count > INT64_MAX ? INT64_MAX : (int64_t)count}};
   FED_TRY(check_size(&shape));
   int64_t *content = fed__infer_content(inference, count * sizeof *content);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   for (uint64_t i = 0; i < count; i++)
     content[i] = (int64_t)((uint64_t)start + i * (uint64_t)delta);
   return fed__infer_output(inference, 0, FED_I64, &shape, content);
@@ -82,7 +82,7 @@ static int make_reals(const struct fed__inference *inference, const float *range
     return FED_RAISE(FED_E_RANGE, "a range of %g elements", count);
   const struct fed_shape shape = {1, {count > 0 ? (int64_t)count : 0}};
   float *content = fed__infer_content(inference, (size_t)shape.dims[0] * sizeof *content);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   for (int64_t i = 0; i < shape.dims[0]; i++) content[i] = (float)(start + (double)i * delta);
   return fed__infer_output(inference, 0, FED_F32, &shape, content);
 }
@@ -151,7 +151,7 @@ static int infer_eye_like(const struct fed__inference *inference) {
   FED_TRY(read_type(inference, &dtype));
   FED_TRY(fed__attribute_int(inference->node, "k", 0, &k));
   void *content = fed__infer_content(inference, input->elements * fed_dtype_size(dtype));
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   const int64_t rows = input->shape.dims[0], columns = input->shape.dims[1];
   const int reaches = k > -rows && k < columns;
   for (int64_t i = 0; reaches && i < rows; i++)

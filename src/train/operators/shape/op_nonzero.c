@@ -23,7 +23,7 @@ static int infer_nonzero(const struct fed__inference *inference) {
   for (size_t i = 0; i < input->elements; i++) count += is_set(input, i);
   const struct fed_shape shape = {2, {dims->rank, count}};
   int64_t *content = fed__infer_content(inference, (size_t)count * dims->rank * sizeof *content);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   for (size_t i = 0; i < input->elements; i++) {
     if (!is_set(input, i)) continue;
     for (uint32_t axis = 0; axis < dims->rank; axis++)

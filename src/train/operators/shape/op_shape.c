@@ -22,7 +22,7 @@ static int infer_shape(const struct fed__inference *inference) {
   FED_TRY(read_end(inference->node, "end", input->rank, input->rank, &end));
   const struct fed_shape shape = {1, {end > start ? end - start : 0}};
   int64_t *content = fed__infer_content(inference, FED_RANK_MAX * sizeof *content);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   for (int64_t i = 0; i < shape.dims[0]; i++) content[i] = input->dims[start + i];
   return fed__infer_output(inference, 0, FED_I64, &shape, content);
 }
@@ -30,7 +30,7 @@ static int infer_shape(const struct fed__inference *inference) {
 static int infer_size(const struct fed__inference *inference) {
   static const struct fed_shape scalar;
   int64_t *content = fed__infer_content(inference, sizeof *content);
-  if (!content) return FED_E_MEMORY;
+  if (!content) return fed_error_last()->code;
   *content = (int64_t)fed__infer_input(inference, 0)->elements;
   return fed__infer_output(inference, 0, FED_I64, &scalar, content);
 }
