@@ -242,7 +242,7 @@ const struct fed__command fed__simulate_commands[1] = {
     {"simulate", "JOB.yaml", "run a job with made-up clients, in one process",
      "The rounds are those of the server, on a virtual clock; the clients do what agents do, with "
      "their part of the data. The same seed gives the same model, bit for bit, with any number of "
-     "threads. Writes DIR/metrics.jsonl (a line a round), tables for spreadsheets, summary.json, "
-     "model.onnx and model.safetensors.",
+     "threads. Writes DIR/metrics.jsonl (a line a round), tables for spreadsheets, report.html "
+     "with plots, summary.json, model.onnx and model.safetensors.",
      simulate_options, simulate_examples, 1, 1, simulate},
 };

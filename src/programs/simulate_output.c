@@ -8,6 +8,7 @@
 #include "programs/model_files.h"
 #include "programs/simulate_summary.h"
 #include "programs/simulate_tables.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -165,6 +166,27 @@ static int write_tables(struct fed__simulate_output *output, const json_t *detai
   return code;
 }
 
+static int write_report(const struct fed__simulate_output *output, const json_t *summary,
+                        const json_t *details, struct fed_slice lines) {
+  char *summary_text = json_dumps(summary, JSON_COMPACT | JSON_REAL_PRECISION(9));
+  char *details_text = json_dumps(details, JSON_COMPACT | JSON_REAL_PRECISION(9));
+  struct fed_buffer html;
+  fed_buffer_init(&html, output->invocation->context, FILE_BYTES_MAX);
+  int code = summary_text && details_text
+                 ? FED_OK
+                 : FED_RAISE(FED_E_MEMORY, "out of memory for report.html");
+  if (code == FED_OK) {
+    const struct fed__run_input run = {output->job->name, lines, fed_slice_of_text(summary_text),
+                                       fed_slice_of_text(details_text)};
+    code = fed__run_report_write(output->invocation->context, &run, &html);
+  }
+  if (code == FED_OK) code = write_file(output, "report.html", fed_buffer_slice(&html));
+  free(summary_text); /* jansson's */
+  free(details_text);
+  fed_buffer_clear(&html);
+  return code;
+}
+
 static int write_all(struct fed__simulate_output *output, const struct fed__simulation *simulation,
                      const struct fed__final_figures *figures) {
   struct fed_buffer lines;
@@ -175,6 +197,7 @@ static int write_all(struct fed__simulate_output *output, const struct fed__simu
   if (code == FED_OK) code = fed__summary_make(output, simulation, figures, &summary);
   if (code == FED_OK) code = read_metrics(output, &lines);
   if (code == FED_OK) code = write_tables(output, details, fed_buffer_slice(&lines));
+  if (code == FED_OK) code = write_report(output, summary, details, fed_buffer_slice(&lines));
   if (code == FED_OK) code = write_summary(output, summary);
   json_decref(summary);
   json_decref(details);

@@ -3,7 +3,8 @@
  * simulate_output.h: what a simulation shows and writes.
  *
  *   DIR/  metrics.jsonl (a line a round)  metrics.csv (the same as a table)
- *         clients.csv  confusion.csv  summary.json  model.onnx  model.safetensors
+ *         clients.csv  confusion.csv  summary.json  report.html
+ *         model.onnx  model.safetensors
  */
 #ifndef FED_SIMULATE_OUTPUT_H
 #define FED_SIMULATE_OUTPUT_H

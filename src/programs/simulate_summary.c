@@ -150,7 +150,7 @@ void fed__summary_print(const struct fed__simulate_output *output,
   print_clients(output, &figures->clients);
   print_classes(&figures->held_out);
   printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
-         "threads\n%s: model.onnx, model.safetensors, summary.json, tables\n",
+         "threads\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",
          (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,
          fed__format_seconds((double)simulation->now_us * 1e-6, clock),
          (unsigned long long)simulation->visits_done, fed__simulate_seconds(output),

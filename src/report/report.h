@@ -22,4 +22,17 @@ struct fed__report_input {
 FED_MUST int fed__report_write(const struct fed_context *context,
                                const struct fed__report_input *input, struct fed_buffer *html);
 
+/* A simulation: files of its folder (docs/simulate.md). */
+struct fed__run_input {
+  const char *name;         /* what the page calls it */
+  struct fed_slice metrics; /* metrics.jsonl */
+  struct fed_slice summary; /* JSON: summary.json */
+  struct fed_slice details; /* JSON: {"clients": [rows of clients.csv as objects], "test": matrix,
+                               "held_out": matrix}, matrices as lists of rows; may be empty */
+};
+
+/* A page about one of them. As above. */
+FED_MUST int fed__run_report_write(const struct fed_context *context,
+                                   const struct fed__run_input *run, struct fed_buffer *html);
+
 #endif

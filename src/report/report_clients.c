@@ -4,6 +4,7 @@
  */
 #include "base/memory.h"
 #include "report/report_parts.h"
+#include "report/report_series.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,11 +59,6 @@ double fed__report_mean_accuracy(const struct fed__report_data *data) {
 }
 
 /* ---- rows of dots --------------------------------------------------------------------------- */
-
-static const char *whole_percent(double share, struct fed__number_text *text) {
-  snprintf(text->text, sizeof text->text, "%.3g\xc2\xa0%%", share * 100);
-  return text->text;
-}
 
 static struct fed__plot rows_plot(struct fed__markup *markup, size_t rows, double low,
                                   double high) {
@@ -128,7 +124,7 @@ static void draw_client_rows(const struct fed__report_data *data, struct fed__ma
   for (size_t i = 0; i < count; i++)
     draw_client_row(&plot, i, &data->clients[order[i]], i == 0 || i + 1 == count);
   draw_mean(&plot, fed__report_mean_accuracy(data));
-  fed__plot_x_axis(&plot, whole_percent, "accuracy on the client's held-out rows");
+  fed__plot_x_axis(&plot, fed__tick_share, "accuracy on the client's held-out rows");
   fed__plot_close(&plot);
 }
 
@@ -145,7 +141,7 @@ static void draw_client_curve(const struct fed__report_data *data, struct fed__m
                            .y = fed__axis_fit(low, data->clients[order[0]].accuracy, 6, 0.001)};
   plot.x.high = (double)count;
   fed__plot_open(&plot, 20, 44, "accuracy of the clients, best first");
-  fed__plot_y_axis(&plot, whole_percent, "accuracy on the client's held-out rows");
+  fed__plot_y_axis(&plot, fed__tick_share, "accuracy on the client's held-out rows");
   fed__plot_x_axis(&plot, fed__count, "clients, best first");
   for (size_t i = 0; i < count; i += stride) {
     const struct fed__report_client *client = &data->clients[order[i]];
@@ -223,34 +219,6 @@ static struct skew measure_skew(const struct fed__report_data *data) {
   return skew;
 }
 
-static void draw_cells(const struct fed__report_data *data, const struct fed__plot *plot,
-                       const double *labels, double y, double height) {
-  const double width = plot->width / (double)data->label_count;
-  const double sum = sum_of(labels, data->label_count), gap = height < ROW ? 0 : 1;
-  for (size_t i = 0; i < data->label_count; i++) {
-    const double share = sum > 0 ? labels[i] / sum : 0, x = plot->left + (double)i * width;
-    if (share > 0)
-      fed__markup_print(plot->markup,
-                        "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-                        "height=\"%.1f\" fill-opacity=\"%.2f\"/>",
-                        x, y, width - gap, height - gap, sqrt(share));
-    if (share >= 0.005 && width >= 30 && gap > 0)
-      fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%.0f</text>",
-                        sqrt(share) > 0.6 ? "middle inverse" : "middle ink", x + width / 2,
-                        y + height / 2 + 4, share * 100);
-  }
-}
-
-static void draw_label_numbers(const struct fed__report_data *data, const struct fed__plot *plot) {
-  const double width = plot->width / (double)data->label_count;
-  const size_t stride = (size_t)ceil(22 / width);
-  for (size_t i = 0; i < data->label_count; i += stride)
-    fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
-                      plot->left + ((double)i + 0.5) * width, plot->top + plot->height + 18, i);
-  fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">label</text>\n",
-                    plot->left + plot->width / 2, plot->top + plot->height + 36);
-}
-
 static void name_label_row(const struct fed__plot *plot, const struct fed__report_client *client,
                            double examples, double y) {
   struct fed__number_text text;
@@ -279,11 +247,11 @@ static void draw_label_rows(const struct fed__report_data *data, struct fed__mar
     const struct fed__report_client *client = &data->clients[i];
     if (!client->labels || seen++ % stride) continue;
     const double y = plot.top + (double)row++ * height;
-    draw_cells(data, &plot, client->labels, y, height);
+    fed__plot_cells(&plot, client->labels, data->label_count, y, height);
     if (named)
       name_label_row(&plot, client, sum_of(client->labels, data->label_count), y + ROW / 2 + 4);
   }
-  draw_label_numbers(data, &plot);
+  fed__plot_columns(&plot, data->label_count, "label");
   fed__plot_close(&plot);
 }
 
@@ -374,7 +342,7 @@ void fed__report_draw_baselines(const struct fed__report_data *data, struct fed_
                       own ? "name b" : "ink", plot.left + plot.width + 10, row_y(&plot, i) + 4,
                       fed__percent(baseline->accuracy, &text));
   }
-  fed__plot_x_axis(&plot, whole_percent, "accuracy");
+  fed__plot_x_axis(&plot, fed__tick_share, "accuracy");
   fed__plot_close(&plot);
   fed__figure_close(markup);
 }

@@ -45,10 +45,20 @@ static const struct fed__report_version unknown_version = {.seconds = NAN,
                                                            .held_out = NAN,
                                                            .held_out_loss = NAN,
                                                            .worst = NAN,
-                                                           .best = NAN};
+                                                           .best = NAN,
+                                                           .virtual_s = NAN,
+                                                           .bytes_so_far = NAN,
+                                                           .p5 = NAN,
+                                                           .p25 = NAN,
+                                                           .median = NAN,
+                                                           .p75 = NAN,
+                                                           .p95 = NAN,
+                                                           .drift = NAN,
+                                                           .drift_largest = NAN,
+                                                           .agreement = NAN};
 
-static int version_at(struct fed__report_data *data, uint64_t number,
-                      struct fed__report_version **version) {
+int fed__report_version_at(struct fed__report_data *data, uint64_t number,
+                           struct fed__report_version **version) {
   void *array = data->versions;
   FED_TRY(grow(data->context, &array, &data->version_capacity, number + 1, sizeof *data->versions));
   data->versions = array;
@@ -66,7 +76,8 @@ struct fed__report_client *fed__report_client(struct fed__report_data *data, con
            sizeof *data->clients) != FED_OK)
     return NULL;
   data->clients = array;
-  struct fed__report_client client = {.examples = NAN, .accuracy = NAN, .local_accuracy = NAN};
+  struct fed__report_client client = {
+      .examples = NAN, .accuracy = NAN, .local_accuracy = NAN, .loss = NAN, .held_out = NAN};
   client.name = fed__copy_text(data->context, name);
   if (!client.name) return NULL;
   if (json_object_set_new(data->client_numbers, name,
@@ -116,10 +127,10 @@ static int on_started(struct fed__report_data *data, const struct event *event) 
   uint64_t round;
   FED_TRY(number_of(event->body, "round", 1, &round));
   if (strcmp(fed__report_text(event->body, "kind", "train"), "train") == 0) {
-    FED_TRY(version_at(data, round, &made));
+    FED_TRY(fed__report_version_at(data, round, &made));
     made->attempts++;
   }
-  FED_TRY(version_at(data, round - 1, &measured));
+  FED_TRY(fed__report_version_at(data, round - 1, &measured));
   measured->held_out = measured->held_out_loss = measured->worst = measured->best = NAN;
   return FED_OK;
 }
@@ -141,7 +152,7 @@ static int on_reported(struct fed__report_data *data, const struct event *event)
   if (!name) return LEAVE_OUT;
   struct fed__report_client *client = fed__report_client(data, name);
   if (!client) return data->client_count < FED__REPORT_CLIENTS_MAX ? FED_E_MEMORY : LEAVE_OUT;
-  FED_TRY(version_at(data, round - 1, &measured));
+  FED_TRY(fed__report_version_at(data, round - 1, &measured));
   if (accuracy >= 0) {
     widen(measured, accuracy);
     client->accuracy = accuracy;
@@ -159,7 +170,7 @@ static int on_reported(struct fed__report_data *data, const struct event *event)
 static int note_held_out(struct fed__report_data *data, const json_t *body, uint64_t round) {
   const json_t *evaluate = json_object_get(body, "evaluate");
   struct fed__report_version *measured;
-  FED_TRY(version_at(data, round - 1, &measured));
+  FED_TRY(fed__report_version_at(data, round - 1, &measured));
   measured->held_out = fed__report_number(evaluate, "accuracy", 1);
   measured->held_out_loss = fed__report_number(evaluate, "loss", LOSS_MAX);
   return FED_OK;
@@ -170,7 +181,7 @@ static int on_committed(struct fed__report_data *data, const struct event *event
   uint64_t round;
   FED_TRY(number_of(event->body, "round", 1, &round));
   FED_TRY(note_held_out(data, event->body, round));
-  FED_TRY(version_at(data, round, &made));
+  FED_TRY(fed__report_version_at(data, round, &made));
   made->committed = 1;
   made->committed_ms = event->time_ms;
   made->cohort = count_of(event->body, "cohort");
@@ -193,7 +204,7 @@ static int on_evaluated(struct fed__report_data *data, const struct event *event
   struct fed__report_version *version;
   uint64_t number;
   FED_TRY(number_of(event->body, "version", 0, &number));
-  FED_TRY(version_at(data, number, &version));
+  FED_TRY(fed__report_version_at(data, number, &version));
   version->test_accuracy = fed__report_number(event->body, "accuracy", 1);
   version->test_loss = fed__report_number(event->body, "loss", LOSS_MAX);
   return FED_OK;
@@ -343,6 +354,7 @@ void fed__report_data_clear(struct fed__report_data *data) {
   fed__free(data->context, data->incidents);
   json_decref(data->record);
   json_decref(data->summary);
+  json_decref(data->details);
   json_decref(data->client_numbers);
   *data = (struct fed__report_data){.context = data->context};
 }

@@ -22,6 +22,10 @@ struct fed__report_version {
   double train_loss, test_accuracy, test_loss; /* server's test set */
   double held_out, held_out_loss;              /* over all held-out rows of the cohort */
   double worst, best;                          /* of the single clients */
+  /* of simulations */
+  double virtual_s, bytes_so_far;   /* when it was made, of both ways */
+  double p5, p25, median, p75, p95; /* of single clients' accuracies, or losses without those */
+  double drift, drift_largest, agreement;
 };
 
 struct fed__report_client {
@@ -30,6 +34,7 @@ struct fed__report_client {
   double accuracy;       /* its newest measure on held-out rows */
   uint64_t version;      /* that it measured then */
   double local_accuracy; /* of a model of its data alone, on the test set: not held-out rows */
+  double loss, held_out; /* of simulations: its newest loss, rows that it holds out */
   double train_s_sum;    /* over its answers */
   double peak_bytes;     /* largest */
   uint64_t answers, failures, clamped;
@@ -66,8 +71,10 @@ struct fed__report_baseline {
 
 struct fed__report_data {
   const struct fed_context *context;
-  json_t *record, *summary; /* objects, owned; summary may be NULL */
-  json_t *client_numbers;   /* name -> index into clients, owned */
+  json_t *record, *summary; /* objects, owned; summary may be NULL, a simulation has no record */
+  json_t *details;          /* of a simulation: matrices, clients; or NULL */
+  int is_simulated;
+  json_t *client_numbers; /* name -> index into clients, owned */
 
   struct fed__report_version *versions; /* by number, from 0 */
   size_t version_count, version_capacity;
@@ -94,11 +101,23 @@ FED_MUST int fed__report_data_init(struct fed__report_data *data, const struct f
                                    const struct fed__report_input *input);
 void fed__report_data_clear(struct fed__report_data *data);
 
+/* A simulation, from what its folder holds (report_run_data.c). */
+FED_MUST int fed__report_data_init_run(struct fed__report_data *data,
+                                       const struct fed_context *context,
+                                       const struct fed__run_input *run);
+
+/* The version of that number, which is made with all before it. FED_E_MEMORY. */
+FED_MUST int fed__report_version_at(struct fed__report_data *data, uint64_t number,
+                                    struct fed__report_version **version);
+
 /* The client of this name, made if new; NULL when out of memory or of numbers. */
 struct fed__report_client *fed__report_client(struct fed__report_data *data, const char *name);
 
 /* Baselines, labels and local accuracies into the data (report_summary.c). */
 FED_MUST int fed__report_take_summary(struct fed__report_data *data, struct fed_slice text);
+
+/* The summary's baselines, each {"name", "accuracy"}. */
+void fed__report_take_baselines(struct fed__report_data *data);
 
 /* A member as a number at least 0 and at most `max`; NAN if it is anything else. */
 double fed__report_number(const json_t *object, const char *key, double max);

@@ -11,20 +11,6 @@
 
 #define MEMBER(name) offsetof(struct fed__report_version, name)
 
-/* ---- figures -------------------------------------------------------------------------------- */
-
-void fed__figure_open(struct fed__markup *markup) {
-  fed__markup_print(markup, "<figure><figcaption><h3>");
-}
-
-void fed__figure_explain(struct fed__markup *markup) { fed__markup_print(markup, "</h3><p>"); }
-
-void fed__figure_body(struct fed__markup *markup) {
-  fed__markup_print(markup, "</p></figcaption>\n");
-}
-
-void fed__figure_close(struct fed__markup *markup) { fed__markup_print(markup, "</figure>\n"); }
-
 /* ---- heading -------------------------------------------------------------------------------- */
 
 static const char *title_of(const struct fed__report_data *data) {
@@ -75,69 +61,61 @@ static void put_skipped(const struct fed__report_data *data, struct fed__markup 
 
 /* ---- headline numbers ----------------------------------------------------------------------- */
 
-static void open_tile(struct fed__markup *markup, const char *name) {
-  fed__markup_print(markup, "<li><span>%s</span><b>", name);
-}
-
-static void note_tile(struct fed__markup *markup) { fed__markup_print(markup, "</b><small>"); }
-
-static void close_tile(struct fed__markup *markup) { fed__markup_print(markup, "</small></li>\n"); }
-
 static void put_accuracy_tiles(const struct fed__report_data *data, struct fed__markup *markup) {
   struct fed__number_text text, worst;
   size_t version;
   const double test = fed__report_newest(data, MEMBER(test_accuracy), &version);
   if (isfinite(test)) {
-    open_tile(markup, "accuracy, test set");
+    fed__tile_open(markup, "accuracy, test set");
     fed__markup_print(markup, "%s", fed__percent(test, &text));
-    note_tile(markup);
+    fed__tile_note(markup);
     fed__markup_print(markup, "of version %zu, by the server", version);
-    close_tile(markup);
+    fed__tile_close(markup);
   }
   const double held_out = fed__report_newest(data, MEMBER(held_out), &version);
   if (!isfinite(held_out)) return;
-  open_tile(markup, "accuracy, held-out rows");
+  fed__tile_open(markup, "accuracy, held-out rows");
   fed__markup_print(markup, "%s", fed__percent(held_out, &text));
-  note_tile(markup);
+  fed__tile_note(markup);
   fed__markup_print(markup, "of version %zu; worst client %s", version,
                     fed__percent(data->versions[version].worst, &worst));
-  close_tile(markup);
+  fed__tile_close(markup);
 }
 
 static void put_run_tiles(const struct fed__report_data *data, struct fed__markup *markup) {
   struct fed__number_text text;
   double answers = 0;
   for (size_t i = 0; i < data->version_count; i++) answers += data->versions[i].reported;
-  open_tile(markup, "rounds");
+  fed__tile_open(markup, "rounds");
   put_rounds(data, markup);
-  note_tile(markup);
+  fed__tile_note(markup);
   fed__markup_print(markup, "made a new version");
-  close_tile(markup);
-  open_tile(markup, "clients");
+  fed__tile_close(markup);
+  fed__tile_open(markup, "clients");
   fed__markup_print(markup, "%s", fed__count((double)data->client_count, &text));
-  note_tile(markup);
+  fed__tile_note(markup);
   if (data->newest)
     fed__markup_print(markup, "%.1f in a round, on average", answers / (double)data->newest);
-  close_tile(markup);
-  open_tile(markup, "time");
+  fed__tile_close(markup);
+  fed__tile_open(markup, "time");
   fed__markup_print(markup, "%s", fed__duration(seconds_of(data), &text));
-  note_tile(markup);
+  fed__tile_note(markup);
   fed__markup_print(markup, "%s in rounds that counted",
                     fed__duration(fed__report_sum(data, MEMBER(seconds)), &text));
-  close_tile(markup);
+  fed__tile_close(markup);
 }
 
 static void put_bytes_tile(const struct fed__report_data *data, struct fed__markup *markup,
                            const char *name, size_t offset) {
   struct fed__number_text text;
   const double sum = fed__report_sum(data, offset);
-  open_tile(markup, name);
+  fed__tile_open(markup, name);
   fed__markup_print(markup, "%s", fed__bytes(sum, &text));
-  note_tile(markup);
+  fed__tile_note(markup);
   if (data->newest)
     fed__markup_print(markup, "%s a round, on average",
                       fed__bytes(sum / (double)data->newest, &text));
-  close_tile(markup);
+  fed__tile_close(markup);
 }
 
 static void put_tiles(const struct fed__report_data *data, struct fed__markup *markup) {
@@ -147,27 +125,15 @@ static void put_tiles(const struct fed__report_data *data, struct fed__markup *m
   put_run_tiles(data, markup);
   put_bytes_tile(data, markup, "received by the server", MEMBER(bytes_up));
   put_bytes_tile(data, markup, "sent by the server", MEMBER(bytes_down));
-  open_tile(markup, "incidents");
+  fed__tile_open(markup, "incidents");
   fed__markup_print(markup, "%s", fed__count((double)fed__report_trouble_count(data), &text));
-  note_tile(markup);
+  fed__tile_note(markup);
   fed__report_name_trouble(data, markup);
-  close_tile(markup);
+  fed__tile_close(markup);
   fed__markup_print(markup, "</ul>\n");
 }
 
 /* ---- the page ------------------------------------------------------------------------------- */
-
-static void put_head(const struct fed__report_data *data, struct fed__markup *markup) {
-  fed__markup_print(markup,
-                    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-                    "<title>");
-  fed__markup_text(markup, title_of(data));
-  fed__markup_print(markup, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>",
-                    fed__report_style);
-  fed__markup_text(markup, title_of(data));
-  fed__markup_print(markup, "</h1>\n");
-}
 
 static void put_explanation(struct fed__markup *markup) {
   fed__markup_print(
@@ -192,7 +158,7 @@ static void put_page(const struct fed__report_data *data, struct fed__markup *ma
   static fed__report_part *const lists[] = {fed__report_list_incidents, fed__report_list_rounds,
                                             fed__report_list_clients, fed__report_list_processes,
                                             fed__report_list_settings};
-  put_head(data, markup);
+  fed__page_open(markup, title_of(data));
   put_lead(data, markup);
   put_skipped(data, markup);
   put_tiles(data, markup);
@@ -201,7 +167,7 @@ static void put_page(const struct fed__report_data *data, struct fed__markup *ma
   fed__markup_print(markup, "</div>\n");
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) lists[i](data, markup);
   put_explanation(markup);
-  fed__markup_print(markup, "</main>\n</body>\n</html>\n");
+  fed__page_close(markup);
 }
 
 int fed__report_write(const struct fed_context *context, const struct fed__report_input *input,

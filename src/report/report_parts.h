@@ -15,6 +15,17 @@ typedef void fed__report_part(const struct fed__report_data *data, struct fed__m
 fed__report_part fed__report_draw_accuracy, fed__report_draw_loss, fed__report_draw_seconds,
     fed__report_draw_bytes;
 
+/* The same over virtual time, where there is one. */
+fed__report_part fed__report_draw_accuracy_in_time, fed__report_draw_loss_in_time;
+
+/* report_run_figures.c: what only simulations know. */
+fed__report_part fed__report_draw_spread, fed__report_draw_drift, fed__report_draw_histogram,
+    fed__report_draw_confusion;
+
+/* report_run_tables.c */
+fed__report_part fed__report_list_classes, fed__report_list_run_clients,
+    fed__report_list_run_settings;
+
 /* report_clients.c: clients beside each other. */
 fed__report_part fed__report_draw_clients, fed__report_draw_labels, fed__report_draw_baselines;
 
@@ -26,6 +37,15 @@ fed__report_part fed__report_list_rounds, fed__report_list_clients, fed__report_
     fed__report_list_settings;
 
 extern const char *const fed__report_style; /* CSS */
+
+/* A page around what the caller writes. */
+void fed__page_open(struct fed__markup *markup, const char *title);
+void fed__page_close(struct fed__markup *markup);
+
+/* A tile: its name and number, then a note, all by the caller; in <ul class="tiles">. */
+void fed__tile_open(struct fed__markup *markup, const char *name);
+void fed__tile_note(struct fed__markup *markup);
+void fed__tile_close(struct fed__markup *markup);
 
 /* A figure: its heading, a line that explains, the drawing. */
 void fed__figure_open(struct fed__markup *markup);

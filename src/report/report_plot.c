@@ -11,6 +11,7 @@
 #define THIN_POINTS 300 /* a line has at most about this many points */
 #define DOTS_MAX 60     /* with more points, a line has no dots */
 #define LABEL_GAP 16.0
+#define THIN_CELL 22.0 /* lower cells have no words and no gaps */
 
 /* ---- axes ----------------------------------------------------------------------------------- */
 
@@ -141,18 +142,63 @@ void fed__plot_band(struct fed__plot *plot, const char *colour, const struct fed
   fed__markup_print(plot->markup, "Z\"/>\n");
 }
 
+static void draw_bar(struct fed__plot *plot, const char *colour, double x, double y, double width) {
+  const double zero = fed__plot_y(plot, 0), top = fed__plot_y(plot, y);
+  fed__markup_print(plot->markup,
+                    "<rect class=\"bar %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
+                    colour, x - width / 2, fmin(top, zero), width, fabs(top - zero));
+}
+
 void fed__plot_bars(struct fed__plot *plot, const char *colour, const struct fed__point *points,
                     size_t count) {
   const double slot = plot->width / (plot->x.high - plot->x.low);
-  const double width = fmin(slot * 0.72, 40), zero = fed__plot_y(plot, 0);
-  for (size_t i = 0; i < count; i++) {
-    const double y = fed__plot_y(plot, points[i].y);
-    fed__markup_print(
-        plot->markup,
-        "<rect class=\"bar %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", colour,
-        fed__plot_x(plot, points[i].x) - width / 2, fmin(y, zero), width, fabs(y - zero));
-  }
+  const double width = fmin(slot * 0.72, 40);
+  for (size_t i = 0; i < count; i++)
+    draw_bar(plot, colour, fed__plot_x(plot, points[i].x), points[i].y, width);
   fed__markup_print(plot->markup, "\n");
+}
+
+void fed__plot_histogram(struct fed__plot *plot, const char *colour, const struct fed__point *bins,
+                         size_t count) {
+  const double width = plot->width / (double)count - 1;
+  for (size_t i = 0; i < count; i++)
+    if (bins[i].y != 0) draw_bar(plot, colour, fed__plot_x(plot, bins[i].x), bins[i].y, width);
+  fed__markup_print(plot->markup, "\n");
+}
+
+/* ---- heat maps ------------------------------------------------------------------------------ */
+
+static void draw_cell(struct fed__plot *plot, double x, double y, double width, double height,
+                      double share) {
+  const double gap = height < THIN_CELL ? 0 : 1;
+  fed__markup_print(plot->markup,
+                    "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+                    "fill-opacity=\"%.2f\"/>",
+                    x, y, width - gap, height - gap, sqrt(share));
+  if (share >= 0.005 && width >= 30 && gap > 0)
+    fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%.0f</text>",
+                      sqrt(share) > 0.6 ? "middle inverse" : "middle ink", x + width / 2,
+                      y + height / 2 + 4, share * 100);
+}
+
+void fed__plot_cells(struct fed__plot *plot, const double *counts, size_t count, double y,
+                     double height) {
+  const double width = plot->width / (double)count;
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) sum += counts[i];
+  for (size_t i = 0; i < count && sum > 0; i++)
+    if (counts[i] > 0)
+      draw_cell(plot, plot->left + (double)i * width, y, width, height, counts[i] / sum);
+}
+
+void fed__plot_columns(struct fed__plot *plot, size_t count, const char *title) {
+  const double width = plot->width / (double)count;
+  const size_t stride = (size_t)ceil(22 / width);
+  for (size_t i = 0; i < count; i += stride)
+    fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
+                      plot->left + ((double)i + 0.5) * width, plot->top + plot->height + 18, i);
+  fed__markup_print(plot->markup, "<text class=\"middle\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                    plot->left + plot->width / 2, plot->top + plot->height + 36, title);
 }
 
 /* ---- labels --------------------------------------------------------------------------------- */

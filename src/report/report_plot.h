@@ -55,12 +55,22 @@ void fed__plot_band(struct fed__plot *plot, const char *colour, const struct fed
 void fed__plot_bars(struct fed__plot *plot, const char *colour, const struct fed__point *points,
                     size_t count);
 
+/* Bars from zero that touch, over equal parts of the whole x axis. */
+void fed__plot_histogram(struct fed__plot *plot, const char *colour, const struct fed__point *bins,
+                         size_t count);
+
+/* A row of a heat map: a cell for each count, the darker the larger its part of the row, with the
+ * part in percent where there is room for it; and the columns' numbers from 0 below all rows. */
+void fed__plot_cells(struct fed__plot *plot, const double *counts, size_t count, double y,
+                     double height);
+void fed__plot_columns(struct fed__plot *plot, size_t count, const char *title);
+
 /* Names at the right end of lines, moved apart where they would touch. */
 struct fed__line_label {
   const char *text, *colour;
   double y; /* value at the line's end; becomes the position */
 };
-#define FED__LINE_LABELS_MAX 4
+#define FED__LINE_LABELS_MAX 8
 void fed__plot_labels(struct fed__plot *plot, struct fed__line_label *labels, size_t count);
 
 #endif

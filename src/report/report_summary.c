@@ -11,7 +11,7 @@
 
 #define COUNT_MAX 1e15
 
-static void take_baselines(struct fed__report_data *data) {
+void fed__report_take_baselines(struct fed__report_data *data) {
   size_t index;
   const json_t *baseline, *list = json_object_get(data->summary, "baselines");
   json_array_foreach(list, index, baseline) {
@@ -74,6 +74,6 @@ int fed__report_take_summary(struct fed__report_data *data, struct fed_slice tex
     return FED_RAISE(FED_E_INPUT, "the summary is not a JSON object: %s (line %d)",
                      data->summary ? "it is of another type" : error.text,
                      data->summary ? 1 : error.line);
-  take_baselines(data);
+  fed__report_take_baselines(data);
   return take_clients(data);
 }

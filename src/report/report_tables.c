@@ -64,7 +64,8 @@ void fed__report_list_rounds(const struct fed__report_data *data, struct fed__ma
   fed__table_close(markup);
   fed__markup_print(markup, "<p>Accuracies are those of the version that the round made.");
   if (stride > 1)
-    fed__markup_print(markup, " One round in %zu is listed; fed job watch --json has all.", stride);
+    fed__markup_print(markup, " One round in %zu is listed; %s.", stride,
+                      data->is_simulated ? "metrics.csv has all" : "fed job watch --json has all");
   fed__markup_print(markup, "</p></section>\n");
 }
 

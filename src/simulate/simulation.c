@@ -161,10 +161,10 @@ static int visit_cohort(struct fed__simulation *simulation) {
   open->evaluated = sums.evaluated;
   open->diverged = (uint32_t)sums.diverged_count;
   open->clamped_count = sums.clamped_count;
+  if (!visits.evaluate || simulation->job->simulate.evaluate.clients != FED__EVALUATED_COHORT)
+    return FED_OK;
   open->clients.version = simulation->version;
-  return visits.evaluate ? fed__client_figures_of(simulation->context, visits.visits, visits.count,
-                                                  &open->clients)
-                         : FED_OK;
+  return fed__client_figures_of(simulation->context, visits.visits, visits.count, &open->clients);
 }
 
 static double weight_of(const struct fed__simulation *simulation, uint32_t client) {

@@ -109,6 +109,8 @@ assert sum(int(row[k]) for row in matrix for k in "01") == 200
 right = sum(int(row[row["class"]]) for row in matrix)
 assert abs(right / 200 - summary["tested"]["accuracy"]) < 1e-9
 CHECK
+contains "$work/one/report.html" "after 6 rounds; 20 clients, data divided by dirichlet" \
+  "is found least often" "Clients range from"
 expect 0 simulate other --data "$work/data" --seed 8 --quiet
 cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"
 for kind in iid shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
