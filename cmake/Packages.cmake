@@ -1,4 +1,4 @@
-# The .deb files, made by tools/package: libfed0, libfed-dev, fed-server, fed-agent.
+# The .deb files, made by tools/package: libfed0, libfed-dev, fed-server, fed-mpi, fed-agent.
 set(FED_MAINTAINER "fed developers <fed@localhost.localdomain>" CACHE STRING
     "Who built the packages")
 set(CPACK_GENERATOR DEB)
@@ -37,6 +37,12 @@ if(TARGET fed-program)
   fed_package(fed-server fed-server science "federated learning (server and operator's program)"
               "${about}\nThis is the program fed: server, jobs, models, enrolment, evaluation.")
 endif()
+if(TARGET fed-mpi)
+  list(APPEND CPACK_COMPONENTS_ALL mpi)
+  fed_package(mpi fed-mpi science "federated learning (simulations by several processes)"
+              "${about}\nWith this module mpirun runs `fed simulate` on several processors and machines.")
+  set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "fed-server (= ${PROJECT_VERSION}), openmpi-bin")
+endif()
 if(TARGET fed-agent)
   list(APPEND CPACK_COMPONENTS_ALL fed-agent)
   fed_package(fed-agent fed-agent science "federated learning (agent of a data holder)"
@@ -46,7 +52,7 @@ endif()
 foreach(key LIBRARY FED-SERVER FED-AGENT)
   set(CPACK_DEBIAN_${key}_PACKAGE_RECOMMENDS libdnnl2)
 endforeach()
-set(CPACK_DEBIAN_FED-SERVER_PACKAGE_SUGGESTS "fed-agent, dataset-fashion-mnist") # for `fed demo`
+set(CPACK_DEBIAN_FED-SERVER_PACKAGE_SUGGESTS "fed-agent, fed-mpi, dataset-fashion-mnist") # for `fed demo`
 
 # Debian's own files of a package: licence, change log, scripts that run at installation.
 configure_file(packaging/deb/changelog.in packaging/changelog @ONLY)

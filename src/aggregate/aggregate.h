@@ -37,6 +37,9 @@ struct fed__aggregate_ops {
   /* Fold in all that was folded into `other`, of the same shape, as if it had come here.
    * FED_E_LIMIT (clients_max); then nothing has changed. */
   FED_MUST int (*merge)(struct fed__aggregate *aggregate, const struct fed__aggregate *other);
+  /* All that was folded in, as whole numbers: those of several processes, added up modulo 2^64, are
+   * what one process would hold. */
+  int64_t *(*words)(struct fed__aggregate *aggregate, size_t *count);
   /* The sum over updates of weight * grid, and the sum of weights. Owned by the aggregate.
    * FED_E_EMPTY when nothing was added. */
   FED_MUST int (*finish)(struct fed__aggregate *aggregate, const int64_t **sum,

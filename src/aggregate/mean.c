@@ -16,10 +16,12 @@
 struct fed__aggregate {
   const struct fed_context *context;
   struct fed__aggregate_shape shape;
-  int64_t *sum; /* aligned, inside `allocation` */
+  int64_t *sum; /* aligned, inside `allocation`; behind it are the two totals */
   void *allocation;
-  uint64_t weight_sum, client_count;
+  uint64_t *totals;
 };
+
+enum { WEIGHTS, CLIENTS, TOTAL_COUNT };
 
 /* |grid| <= 2^(bits - 1), so the largest sum is below 2^63 as long as
  * weight_max * clients_max <= 2^(64 - bits). */
@@ -48,7 +50,8 @@ static int check_mean(const struct fed__aggregate_shape *shape) {
 }
 
 static size_t mean_bytes(const struct fed__aggregate_shape *shape) {
-  return sizeof(struct fed__aggregate) + SUM_ALIGNMENT + shape->element_count * sizeof(int64_t);
+  return sizeof(struct fed__aggregate) + SUM_ALIGNMENT +
+         (shape->element_count + TOTAL_COUNT) * sizeof(int64_t);
 }
 
 static void free_mean(struct fed__aggregate *mean) {
@@ -58,8 +61,7 @@ static void free_mean(struct fed__aggregate *mean) {
 }
 
 static void begin_mean(struct fed__aggregate *mean) {
-  memset(mean->sum, 0, mean->shape.element_count * sizeof *mean->sum);
-  mean->weight_sum = mean->client_count = 0;
+  memset(mean->sum, 0, (mean->shape.element_count + TOTAL_COUNT) * sizeof *mean->sum);
 }
 
 static int init_mean(const struct fed_context *context, const struct fed__aggregate_shape *shape,
@@ -77,6 +79,7 @@ static int init_mean(const struct fed_context *context, const struct fed__aggreg
   }
   const uintptr_t start = (uintptr_t)mean->allocation + SUM_ALIGNMENT - 1;
   mean->sum = (int64_t *)(start - start % SUM_ALIGNMENT);
+  mean->totals = (uint64_t *)mean->sum + shape->element_count;
   begin_mean(mean);
   *aggregate = mean;
   return FED_OK;
@@ -93,31 +96,36 @@ static int add_to_mean(struct fed__aggregate *mean, struct fed_slice grid, uint6
   if (weight < 1 || weight > shape->weight_max)
     return FED_RAISE(FED_E_RANGE, "an update of weight %llu, expected 1 to %llu",
                      (unsigned long long)weight, (unsigned long long)shape->weight_max);
-  if (mean->client_count >= shape->clients_max)
+  if (mean->totals[CLIENTS] >= shape->clients_max)
     return FED_RAISE(FED_E_LIMIT, "%llu updates are in the sum already, the most it was made for",
-                     (unsigned long long)mean->client_count);
+                     (unsigned long long)mean->totals[CLIENTS]);
   fed__fold(mean->sum, grid.data, shape->grid_bits, shape->element_count, (int64_t)weight);
-  mean->weight_sum += weight;
-  mean->client_count++;
+  mean->totals[WEIGHTS] += weight;
+  mean->totals[CLIENTS]++;
   return FED_OK;
 }
 
 static int merge_means(struct fed__aggregate *mean, const struct fed__aggregate *other) {
-  const uint64_t clients = mean->client_count + other->client_count;
+  const uint64_t clients = mean->totals[CLIENTS] + other->totals[CLIENTS];
   if (clients > mean->shape.clients_max)
     return FED_RAISE(FED_E_LIMIT, "%llu updates are more than the %llu that the sum was made for",
                      (unsigned long long)clients, (unsigned long long)mean->shape.clients_max);
   for (size_t i = 0; i < mean->shape.element_count; i++) mean->sum[i] += other->sum[i];
-  mean->weight_sum += other->weight_sum;
-  mean->client_count = clients;
+  mean->totals[WEIGHTS] += other->totals[WEIGHTS];
+  mean->totals[CLIENTS] = clients;
   return FED_OK;
 }
 
+static int64_t *words_of_mean(struct fed__aggregate *mean, size_t *count) {
+  *count = mean->shape.element_count + TOTAL_COUNT;
+  return mean->sum;
+}
+
 static int finish_mean(struct fed__aggregate *mean, const int64_t **sum, uint64_t *weight_sum) {
-  if (mean->client_count == 0)
+  if (mean->totals[CLIENTS] == 0)
     return FED_RAISE(FED_E_EMPTY, "no update was added: there is no mean of nothing");
   *sum = mean->sum;
-  *weight_sum = mean->weight_sum;
+  *weight_sum = mean->totals[WEIGHTS];
   return FED_OK;
 }
 
@@ -132,5 +140,6 @@ const struct fed__aggregate_ops fed__aggregate_mean = {
     .begin = begin_mean,
     .add = add_to_mean,
     .merge = merge_means,
+    .words = words_of_mean,
     .finish = finish_mean,
 };

@@ -11,9 +11,9 @@
 #include "programs/simulate_data.h"
 #include "programs/simulate_output.h"
 #include "programs/simulate_partition.h"
+#include "programs/simulate_ranks.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #define THREADS_MAX 1024
 
@@ -25,6 +25,7 @@ struct session {
   struct fed__simulate_output output;
   struct fed__simulate_checkpoint checkpoint;
   struct fed__simulation simulation;
+  struct fed__ranks *ranks; /* NULL: this process is alone */
 };
 
 static volatile sig_atomic_t asked_to_stop;
@@ -34,15 +35,22 @@ static void ask_to_stop(int number) {
   asked_to_stop = 1;
 }
 
+static struct session *session_of(struct fed__simulation_observer *self) {
+  return (struct session *)((char *)self - offsetof(struct session, output));
+}
+
 static int save(struct fed__simulation_observer *self, struct fed__simulation *simulation,
                 int is_stopping) {
-  struct session *session = (struct session *)((char *)self - offsetof(struct session, output));
+  struct session *session = session_of(self);
   return fed__simulate_checkpoint_write(&session->checkpoint, simulation, is_stopping);
 }
 
+static int wants_to_stop(void) { return asked_to_stop; }
+
+/* Several processes stop where they have agreed on it. */
 static int stopping(struct fed__simulation_observer *self) {
-  (void)self;
-  return asked_to_stop;
+  const struct session *session = session_of(self);
+  return session->ranks ? session->ranks->stopping : asked_to_stop;
 }
 
 /* ---- options -------------------------------------------------------------------------------- */
@@ -62,8 +70,7 @@ static int read_options(struct session *session) {
   const struct fed__invocation *invocation = session->invocation;
   struct fed__job *job = &session->files.job;
   const char *partition = fed__option_text(invocation, "partition");
-  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t clients = job->simulate.clients, threads = processors > 0 ? (uint64_t)processors : 1;
+  uint64_t clients = job->simulate.clients, threads = fed__simulate_ranks_threads(session->ranks);
   FED_TRY(read_whole(invocation, "clients", 1, 1e6, &clients));
   FED_TRY(read_whole(invocation, "threads", 1, THREADS_MAX, &threads));
   FED_TRY(read_whole(invocation, "seed", 0, 9e15, &job->seed));
@@ -101,7 +108,7 @@ static int load(struct session *session) {
 static int save_partition(const struct session *session, const struct fed__partition *partition) {
   const char *path = fed__option_text(session->invocation, "save-partition");
   struct fed_buffer file;
-  if (!path) return FED_OK;
+  if (!path || session->invocation->mute) return FED_OK;
   fed_buffer_init(&file, session->invocation->context, SIZE_MAX);
   int code = fed__partition_encode(partition, &file);
   if (code == FED_OK) code = fed__file_write(path, fed_buffer_slice(&file), FED__FILE_SHARED);
@@ -126,6 +133,7 @@ static int prepare(struct session *session) {
       (struct fed__simulate_checkpoint){.invocation = session->invocation,
                                         .files = &session->files,
                                         .folder = session->output.folder,
+                                        .ranks = session->ranks,
                                         .carry_output = fed__simulate_output_carry,
                                         .output = &session->output};
   FED_TRY(load(session));
@@ -136,7 +144,8 @@ static int prepare(struct session *session) {
                                                   .model = session->model,
                                                   .source = &session->data.source,
                                                   .observer = &session->output.observer,
-                                                  .thread_count = session->output.thread_count};
+                                                  .thread_count = session->output.thread_count,
+                                                  .ranks = session->ranks};
   FED_TRY(fed__simulation_init(&session->simulation, &setting));
   FED_TRY(divide(session));
   FED_TRY(save_partition(session, &session->simulation.partition));
@@ -202,9 +211,11 @@ static int show_partition(struct session *session) {
 static int simulate(struct fed__invocation *invocation) {
   struct session session = {.invocation = invocation};
   const int shows = fed__option_on(invocation, "show-partition");
+  FED_TRY(fed__simulate_ranks_open(invocation, &session.ranks));
+  if (session.ranks) session.ranks->wants_to_stop = wants_to_stop;
   const int code = shows ? show_partition(&session) : run_session(&session);
   clear(&session);
-  return code;
+  return fed__simulate_ranks_close(session.ranks, code);
 }
 
 static const struct fed__option simulate_options[] = {

@@ -188,7 +188,7 @@ static int run(struct fed__invocation *invocation, struct fed_context *context, 
   if (code == FED_OK) code = check_argument_count(invocation);
   if (code == FED_OK) code = start_log(invocation, context, &sink);
   if (code == FED_OK) code = invocation->command->run(invocation);
-  return code == FED_OK ? 0 : tell_failure(invocation, code);
+  return code == FED_OK || invocation->mute ? 0 : tell_failure(invocation, code);
 }
 
 static int is_word(const char *word, const char *name) { return strcmp(word, name) == 0; }

@@ -46,6 +46,7 @@ struct fed__invocation {
   const char *const *arguments;
   size_t argument_count;
   int json, quiet, colour; /* --json, --quiet; colour: stdout is a terminal */
+  int mute;                /* failures are told by another process, by text and exit status */
 };
 
 /* Parse, run, print a failure: returns the exit status (docs/operations.md). Every command also

@@ -167,6 +167,7 @@ static int write_file(struct fed__simulate_checkpoint *self, struct fed__simulat
 int fed__simulate_checkpoint_write(struct fed__simulate_checkpoint *self,
                                    struct fed__simulation *simulation, int at_once) {
   const int64_t began_us = now_us(self);
+  if (!fed__ranks_is_first(self->ranks)) return FED_OK;
   if (!at_once && began_us < self->due_us) return FED_OK;
   FED_TRY(write_file(self, simulation));
   const int64_t took_us = now_us(self) - began_us, rest_us = took_us * WRITING_SHARE;
@@ -197,18 +198,39 @@ static int take(struct fed__simulate_checkpoint *self, struct fed__simulation *s
   return code;
 }
 
+/* The same everywhere? */
+static int compare_identities(struct fed__simulate_checkpoint *self,
+                              const struct fed__simulation *simulation) {
+  struct fed__digest first = {{0}};
+  if (!self->ranks) return FED_OK;
+  FED_TRY(fed__ranks_agree(self->ranks, identify(self, simulation)));
+  if (self->ranks->rank == 0) first = self->identity;
+  fed__ranks_merge(self->ranks, first.bytes, sizeof first.bytes);
+  if (fed__digest_equal(&first, &self->identity)) return FED_OK;
+  return FED_RAISE(FED_E_INPUT, "here are other files than where the first process runs: job, "
+                                "model, data and fed's version must be the same on all machines");
+}
+
+/* The first process's file. */
+static int read_file(struct fed__simulate_checkpoint *self, struct fed_buffer *bytes) {
+  char path[FED__PATH_MAX];
+  int code = fed__path_join(path, sizeof path, self->folder, FILE_NAME);
+  if (code == FED_OK && fed__ranks_is_first(self->ranks)) code = fed__file_read(path, bytes);
+  FED_TRY(fed__ranks_agree(self->ranks, code));
+  return fed__ranks_share(self->ranks, bytes);
+}
+
 int fed__simulate_checkpoint_read(struct fed__simulate_checkpoint *self,
                                   struct fed__simulation *simulation) {
-  char path[FED__PATH_MAX];
   struct fed_buffer bytes;
+  FED_TRY(fed__ranks_agree(self->ranks, compare_identities(self, simulation)));
   if (!self->is_resuming) return FED_OK;
   FED_TRY(identify(self, simulation));
-  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
   fed_buffer_init(&bytes, self->invocation->context, SIZE_MAX);
-  int code = fed__file_read(path, &bytes);
+  int code = read_file(self, &bytes);
   if (code == FED_OK) code = take(self, simulation, fed_buffer_slice(&bytes));
   fed_buffer_clear(&bytes);
-  return code == FED_OK ? code : FED_WRAP("%s", path);
+  return code == FED_OK ? code : FED_WRAP("%s/" FILE_NAME, self->folder);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -228,7 +250,7 @@ static void remove_unfinished(const char *path) {
   globfree(&found);
 }
 
-int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
+static int look(struct fed__simulate_checkpoint *self) {
   double every_s = 60;
   char path[FED__PATH_MAX];
   const int resumes = fed__option_on(self->invocation, "resume");
@@ -248,6 +270,17 @@ int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
       "'%s' has a run that was interrupted: --resume goes on with it, --restart begins "
       "anew, --out takes another folder",
       self->folder);
+}
+
+int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
+  int64_t is_resuming = 0;
+  int code = fed__ranks_is_first(self->ranks) ? look(self) : FED_OK;
+  if (!self->ranks) return code;
+  FED_TRY(fed__ranks_agree(self->ranks, code));
+  is_resuming = self->is_resuming;
+  self->ranks->sum(self->ranks, &is_resuming, 1);
+  self->is_resuming = is_resuming != 0;
+  return FED_OK;
 }
 
 int fed__simulate_checkpoint_end(struct fed__simulate_checkpoint *self) {

@@ -15,8 +15,9 @@ struct fed__simulate_checkpoint {
   struct fed__invocation *invocation;
   const struct fed__job_files *files;
   const char *folder;
-  int is_resuming; /* there is a checkpoint to go on from */
-  int is_written;  /* there is one to remove at the end */
+  struct fed__ranks *ranks; /* of which the first one writes */
+  int is_resuming;          /* there is a checkpoint to go on from */
+  int is_written;           /* there is one to remove at the end */
   int64_t every_us, due_us;
   int has_identity;
   struct fed__digest identity; /* of what decides about the result */
@@ -29,8 +30,9 @@ struct fed__simulate_checkpoint {
  * FED_E_USAGE. */
 FED_MUST int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self);
 
-/* Go on from it, if there is one to go on from; the simulation is divided and the output begun.
- * FED_E_INPUT when job, model, data, partition or options are not those of the interrupted run. */
+/* Go on from it, if there is one to go on from; the simulation is divided and the output begun. All
+ * processes of a simulation must have the same identity in any case. FED_E_INPUT when job, model,
+ * data, partition or options are not those of the interrupted run. */
 FED_MUST int fed__simulate_checkpoint_read(struct fed__simulate_checkpoint *self,
                                            struct fed__simulation *simulation);
 

@@ -210,8 +210,9 @@ static int write_all(struct fed__simulate_output *output, const struct fed__simu
 int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on) {
   char path[FED__PATH_MAX];
   struct fed_clock *clock = output->invocation->context->clock;
-  output->observer.round_over = round_over;
   output->started_us = clock->monotonic_us(clock);
+  if (output->invocation->mute) return FED_OK;
+  output->observer.round_over = round_over;
   FED_TRY(fed__folder_make(output->folder));
   FED_TRY(fed__path_join(path, sizeof path, output->folder, "metrics.jsonl"));
   output->metrics = fopen(path, goes_on ? "r+" : "w");
@@ -243,6 +244,7 @@ int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
     struct fed__simulated_round last;
   } state = {fed__simulate_seconds(output), output->down_bytes, output->up_bytes,
              output->failed_rounds, output->last};
+  if (output->invocation->mute) return FED_OK;
   FED_TRY(carry_metrics(output, checkpoint));
   FED_TRY(fed__checkpoint_bytes(checkpoint, "output", &state, sizeof state));
   if (!checkpoint->is_reading) return FED_OK;
@@ -258,8 +260,9 @@ int fed__simulate_output_finish(struct fed__simulate_output *output,
                                 struct fed__simulation *simulation) {
   struct fed__final_figures figures;
   FED_TRY(fed__final_figures_init(&figures, simulation));
-  const int code = write_all(output, simulation, &figures);
-  if (code == FED_OK && tells(output)) fed__summary_print(output, simulation, &figures);
+  const int mute = output->invocation->mute;
+  const int code = mute ? FED_OK : write_all(output, simulation, &figures);
+  if (code == FED_OK && !mute && tells(output)) fed__summary_print(output, simulation, &figures);
   fed__final_figures_clear(&figures);
   return code;
 }

@@ -29,7 +29,8 @@ struct fed__simulate_output {
   struct fed__simulated_round last; /* that made a model; its figures the newest there are */
 };
 
-/* Make the folder and begin its metrics.jsonl anew, or open it to go on. */
+/* Make the folder and begin its metrics.jsonl anew, or open it to go on. A mute process only takes
+ * part in the measuring. */
 FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on);
 
 /* What goes on after an interruption, into a checkpoint or out of it. */

@@ -439,9 +439,9 @@ static int build(struct fed__simulation *simulation,
   FED_TRY(fed__plan_start_state(setting->context, &simulation->plan, &simulation->state));
   fed__round_settings_from_job(job, simulation->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&simulation->round, setting->context, &settings, 0, FED__END_NONE, 0));
-  const struct fed__pool_setting pool = {setting->context,  job,
-                                         &simulation->plan, setting->model,
-                                         setting->source,   setting->thread_count};
+  const struct fed__pool_setting pool = {
+      setting->context,      job,           &simulation->plan, setting->model, setting->source,
+      setting->thread_count, setting->ranks};
   return fed__pool_new(&pool, &simulation->pool);
 }
 

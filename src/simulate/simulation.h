@@ -99,6 +99,7 @@ struct fed__simulation_setting {
   struct fed__simulation_source *source;
   struct fed__simulation_observer *observer; /* NULL: none */
   uint32_t thread_count;
+  struct fed__ranks *ranks; /* the other processes of this simulation; NULL: it has none */
 };
 
 /* Plans, starts threads, opens the data. FED_E_UNSUPPORTED for a job that cannot be simulated: an

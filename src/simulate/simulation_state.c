@@ -121,8 +121,11 @@ static int carry_open_round(struct fed__simulation *simulation,
   simulation->open.failure = NULL; /* there is none before a round is over */
   FED_TRY(
       fed__checkpoint_bytes(checkpoint, "round.open", &simulation->open, sizeof simulation->open));
-  return fed__checkpoint_bytes(checkpoint, "round.visits", simulation->visits,
-                               simulation->visit_count * sizeof *simulation->visits);
+  FED_TRY(fed__checkpoint_bytes(checkpoint, "round.visits", simulation->visits,
+                                simulation->visit_count * sizeof *simulation->visits));
+  for (size_t i = 0; i < simulation->visit_count; i++) /* what another process had nobody has */
+    simulation->visits[i].kept = simulation->visits[i].to_keep = NULL;
+  return FED_OK;
 }
 
 int fed__simulation_carry(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {

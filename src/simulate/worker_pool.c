@@ -55,6 +55,7 @@ struct fed__pool {
   const struct fed_params *tested_params;
   const struct questions *questions;
   size_t item_count, items_per_take;
+  size_t item_first, item_step; /* the items of this process: every so many-th */
   atomic_size_t next_item;
   int code; /* the first failure, and its text */
   struct fed_error error;
@@ -81,7 +82,8 @@ static void take_items(struct worker *worker) {
     size_t end = first + pool->items_per_take;
     if (first >= pool->item_count) break;
     if (end > pool->item_count) end = pool->item_count;
-    for (size_t item = first; item < end && code == FED_OK; item++) code = pool->work(worker, item);
+    for (size_t item = first; item < end && code == FED_OK; item++)
+      code = pool->work(worker, pool->item_first + item * pool->item_step);
     if (code != FED_OK) break;
   }
   note_failure(pool, code);
@@ -112,7 +114,7 @@ static int report_failure(const struct fed__pool *pool) {
 }
 
 /* All workers take part; the caller is the first. */
-static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+static int run_items(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
   const uint32_t threads = pool->setting.thread_count;
   const size_t share = count / ((size_t)threads * 8);
   pool->work = work;
@@ -130,6 +132,23 @@ static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t)
   while (pool->busy_count) pthread_cond_wait(&pool->ends, &pool->lock);
   pthread_mutex_unlock(&pool->lock);
   return report_failure(pool);
+}
+
+static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+  pool->item_first = 0;
+  pool->item_step = 1;
+  return run_items(pool, work, count);
+}
+
+/* The same, of the items that are this process's. */
+static int share_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+  const struct fed__ranks *ranks = pool->setting.ranks;
+  pool->item_first = ranks ? ranks->rank : 0;
+  pool->item_step = fed__ranks_count(ranks);
+  const size_t own = count > pool->item_first
+                         ? (count - pool->item_first + pool->item_step - 1) / pool->item_step
+                         : 0;
+  return run_items(pool, work, own);
 }
 
 /* ---- visits --------------------------------------------------------------------------------- */
@@ -225,6 +244,71 @@ static int gather_sums(struct fed__pool *pool, const struct fed__aggregate_ops *
   return FED_OK;
 }
 
+static int is_own(const struct fed__ranks *ranks, size_t visit) {
+  return visit % ranks->count == ranks->rank;
+}
+
+static int has_vector(const struct fed__pool *pool, const struct fed__visit *visit) {
+  return pool->visits->train && pool->setting.plan->algorithm->client->kept_name &&
+         !visit->diverged;
+}
+
+static int make_room_for_vectors(struct fed__pool *pool) {
+  const struct fed__visits *visits = pool->visits;
+  for (size_t i = 0; i < visits->count; i++) {
+    struct fed__visit *visit = &visits->visits[i];
+    if (is_own(pool->setting.ranks, i) || !has_vector(pool, visit)) continue;
+    visit->to_keep = fed__zalloc(pool->setting.context, pool->setting.plan->parameter_count,
+                                 sizeof *visit->to_keep);
+    if (!visit->to_keep) return FED_E_MEMORY;
+  }
+  return FED_OK;
+}
+
+/* What the clients keep, so that any process may visit them the next time. */
+static int exchange_vectors(struct fed__pool *pool) {
+  const struct fed__visits *visits = pool->visits;
+  FED_TRY(fed__ranks_agree(pool->setting.ranks, make_room_for_vectors(pool)));
+  for (size_t i = 0; i < visits->count; i++)
+    if (has_vector(pool, &visits->visits[i]))
+      fed__ranks_merge(pool->setting.ranks, visits->visits[i].to_keep,
+                       pool->setting.plan->parameter_count * sizeof(float));
+  return FED_OK;
+}
+
+/* What a process has not done itself it learns from the others; pointers are its own. */
+static int exchange_visits(struct fed__pool *pool) {
+  struct fed__ranks *ranks = pool->setting.ranks;
+  const struct fed__visits *visits = pool->visits;
+  struct fed__visit *found = fed__zalloc(pool->setting.context, visits->count, sizeof *found);
+  FED_TRY(fed__ranks_agree(ranks, found ? FED_OK : FED_E_MEMORY));
+  for (size_t i = ranks->rank; i < visits->count; i += ranks->count) {
+    found[i] = visits->visits[i];
+    found[i].kept = found[i].to_keep = NULL;
+  }
+  fed__ranks_merge(ranks, found, visits->count * sizeof *found);
+  for (size_t i = 0; i < visits->count; i++) {
+    found[i].kept = visits->visits[i].kept;
+    found[i].to_keep = is_own(ranks, i) ? visits->visits[i].to_keep : NULL;
+    visits->visits[i] = found[i];
+  }
+  fed__free(pool->setting.context, found);
+  return exchange_vectors(pool);
+}
+
+static int exchange(struct fed__pool *pool, struct fed__aggregate *aggregate,
+                    struct fed__visit_sums *sums) {
+  struct fed__ranks *ranks = pool->setting.ranks;
+  size_t count;
+  _Static_assert(sizeof *sums % sizeof(int64_t) == 0, "sums are whole numbers of 64 bits");
+  ranks->sum(ranks, (int64_t *)(void *)sums, sizeof *sums / sizeof(int64_t));
+  if (aggregate) {
+    int64_t *words = pool->setting.plan->rule->words(aggregate, &count);
+    ranks->sum(ranks, words, count);
+  }
+  return exchange_visits(pool);
+}
+
 int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
                     struct fed__aggregate *aggregate, struct fed__visit_sums *sums) {
   const struct fed__aggregate_ops *rule = pool->setting.plan->rule;
@@ -234,8 +318,9 @@ int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
     if (visits->train) rule->begin(pool->workers[i].aggregate);
   }
   pool->visits = visits;
-  FED_TRY(run_work(pool, visit_client, visits->count));
-  return gather_sums(pool, rule, visits->train ? aggregate : NULL, sums);
+  FED_TRY(fed__ranks_agree(pool->setting.ranks, share_work(pool, visit_client, visits->count)));
+  FED_TRY(gather_sums(pool, rule, visits->train ? aggregate : NULL, sums));
+  return pool->setting.ranks ? exchange(pool, visits->train ? aggregate : NULL, sums) : FED_OK;
 }
 
 /* ---- the test set --------------------------------------------------------------------------- */
@@ -258,6 +343,16 @@ static int test_rows(struct worker *worker, size_t item) {
   return FED_OK;
 }
 
+/* Outputs that are not finite are a finding: in no process, or in all. */
+static int agree_on_finite(struct fed__ranks *ranks, int code) {
+  int64_t not_finite = code == FED_E_NOT_FINITE;
+  if (!ranks) return code;
+  FED_TRY(fed__ranks_agree(ranks, not_finite ? FED_OK : code));
+  ranks->sum(ranks, &not_finite, 1);
+  return not_finite ? FED_RAISE(FED_E_NOT_FINITE, "the outputs on the test set are not finite")
+                    : FED_OK;
+}
+
 int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
                    struct fed__metric_sums *sums) {
   *sums = (struct fed__metric_sums){0};
@@ -266,9 +361,12 @@ int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
     pool->workers[i].tested = (struct fed__metric_sums){0};
   pool->tested_params = params;
   const size_t rows = pool->workers[0].test->count;
-  FED_TRY(run_work(pool, test_rows, (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS));
+  const int code = share_work(pool, test_rows, (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
+  FED_TRY(agree_on_finite(pool->setting.ranks, code));
   for (uint32_t i = 0; i < pool->setting.thread_count; i++)
     fed__metric_sums_merge(sums, &pool->workers[i].tested);
+  struct fed__ranks *ranks = pool->setting.ranks;
+  if (ranks) ranks->sum(ranks, (int64_t *)(void *)sums, sizeof *sums / sizeof(int64_t));
   return FED_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "round/local_round.h"
 #include "round/metric_sums.h"
 #include "simulate/partition.h"
+#include "simulate/ranks.h"
 #include "train/outcomes.h"
 
 /* Opens the data, for the first thread, and for each other one from several threads at once where
@@ -30,7 +31,8 @@ struct fed__pool_setting {
   const struct fed__plan *plan;
   const struct fed_model *model;
   struct fed__simulation_source *source;
-  uint32_t thread_count; /* from 1 */
+  uint32_t thread_count;    /* from 1 */
+  struct fed__ranks *ranks; /* among which visits are dealt out; NULL: this process is alone */
 };
 
 struct fed__pool;

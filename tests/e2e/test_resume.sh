@@ -4,7 +4,7 @@
 # test_resume.sh: fed simulate is killed with SIGKILL at random rounds and resumed: model, metrics
 # and summary are bit for bit those of an undisturbed run, but for real time. Another job, model,
 # data or partition is refused; an interrupted run is not begun anew by accident.
-# shellcheck source=tests/e2e/harness.sh disable=SC2119
+# shellcheck source=tests/e2e/harness.sh disable=SC2119,SC2086
 . "$(dirname "$0")/harness.sh"
 
 kills=8
@@ -26,6 +26,9 @@ has_rounds() { # OUT COUNT
 # same OUT REFERENCE
 same() {
   cmp "$work/$1/model.safetensors" "$work/$2/model.safetensors" || fail "the models of $1 and $2 differ"
+  for table in clients confusion; do
+    cmp "$work/$1/$table.csv" "$work/$2/$table.csv" || fail "$table.csv of $1 and $2 differ"
+  done
   python3 - "$work/$1" "$work/$2" <<'CHECK'
 import json, sys
 def read(folder):
@@ -48,7 +51,6 @@ interrupt() {
   out=$1
   shift
   for round in "$@"; do
-    # shellcheck disable=SC2086 # several words
     start run $run --out "$work/$out" --resume --checkpoint-every 0.02 --threads $((round % 3 + 1))
     within 60 has_rounds "$out" "$round"
     kill_hard run
@@ -60,7 +62,7 @@ interrupt() {
 # ---- killed at any moment -------------------------------------------------------------------------
 rounds=3000 cohort=5 minimum=3
 deadline="20 s"
-further="aggregate: {server_momentum: 0.5}
+further="aggregate: {algorithm: scaffold} # whose clients and server keep something
 evaluate: {every: 10}
 simulate:
   clients: 20
@@ -71,12 +73,10 @@ sed -i 's/^  deadline:/  selection: {rule: oort}\n  deadline:/' "$work/job/job.y
 expect 0 simulate whole
 points=$(python3 -c 'import random, sys; draw = random.Random(5)
 print(*sorted(draw.sample(range(1, 2000), int(sys.argv[1]))))' "$kills")
-# shellcheck disable=SC2086 # several numbers
 interrupt killed $points
 same killed whole
 
 # ---- stopped by Ctrl-C, and resumed ---------------------------------------------------------------
-# shellcheck disable=SC2086 # several words
 start run $run --out "$work/stopped"
 within 60 has_rounds stopped 100
 kill -INT "$(pid run)"
