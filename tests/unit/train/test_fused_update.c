@@ -99,6 +99,31 @@ static void matmul_batched(struct graph_writer *w) {
   writer_node(w, "Reshape", "z,flat", "y");
 }
 
+/* x, turned to 5 steps of 9 features each, then a layer, then its last states side by side. */
+static void recurrent(struct graph_writer *w, const char *type, int64_t gates, int64_t directions) {
+  writer_input(w, "x", 1, (const int64_t[]){45});
+  writer_ints(w, "parts", 3, (const int64_t[]){0, 5, 9});
+  writer_node(w, "Reshape", "x,parts", "each");
+  writer_ints_attribute(w, "perm", 3, (const int64_t[]){1, 0, 2});
+  writer_node(w, "Transpose", "each", "steps");
+  WEIGHT(w, "w1", directions, gates * 67, 9);
+  WEIGHT(w, "r1", directions, gates * 67, 67);
+  WEIGHT(w, "b1", directions, 2 * gates * 67);
+  if (directions == 2) writer_text_attribute(w, "direction", "bidirectional");
+  if (gates == 3) writer_int_attribute(w, "linear_before_reset", directions == 2);
+  writer_node(w, type, "steps,w1,r1,b1", ",last");
+  writer_ints_attribute(w, "perm", 3, (const int64_t[]){1, 0, 2});
+  writer_node(w, "Transpose", "last", "turned");
+  writer_ints(w, "flat", 2, (const int64_t[]){0, -1});
+  writer_node(w, "Reshape", "turned,flat", "y");
+}
+
+static void lstm(struct graph_writer *w) { recurrent(w, "LSTM", 4, 1); }
+static void lstm_both_ways(struct graph_writer *w) { recurrent(w, "LSTM", 4, 2); }
+static void gru(struct graph_writer *w) { recurrent(w, "GRU", 3, 1); }
+static void gru_both_ways(struct graph_writer *w) { recurrent(w, "GRU", 3, 2); }
+static void rnn_both_ways(struct graph_writer *w) { recurrent(w, "RNN", 1, 2); }
+
 static struct fed_params train(struct graph_writer *w, const struct fed_model *model,
                                const struct fed_train_options *options) {
   struct fed_trainer *trainer;
@@ -176,12 +201,25 @@ GRAPH_TEST(gemm_long_rows)
 GRAPH_TEST(gemm_left_transposed)
 GRAPH_TEST(matmul_over_rows)
 GRAPH_TEST(matmul_batched)
+GRAPH_TEST(lstm)
+GRAPH_TEST(lstm_both_ways)
+GRAPH_TEST(gru)
+GRAPH_TEST(gru_both_ways)
+GRAPH_TEST(rnn_both_ways)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gemm_as_it_is),    cmocka_unit_test(test_gemm_transposed),
-      cmocka_unit_test(test_gemm_long_rows),   cmocka_unit_test(test_gemm_left_transposed),
-      cmocka_unit_test(test_matmul_over_rows), cmocka_unit_test(test_matmul_batched),
+      cmocka_unit_test(test_gemm_as_it_is),
+      cmocka_unit_test(test_gemm_transposed),
+      cmocka_unit_test(test_gemm_long_rows),
+      cmocka_unit_test(test_gemm_left_transposed),
+      cmocka_unit_test(test_matmul_over_rows),
+      cmocka_unit_test(test_matmul_batched),
+      cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_lstm_both_ways),
+      cmocka_unit_test(test_gru),
+      cmocka_unit_test(test_gru_both_ways),
+      cmocka_unit_test(test_rnn_both_ways),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

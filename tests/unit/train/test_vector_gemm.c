@@ -113,6 +113,11 @@ static void check_kernel(const struct fed__vector_gemm *kernel) {
   check_shape(kernel, 25, 40, 600);
   check_shape(kernel, 128, 10, 65);
   check_shape(kernel, 3, 5, 0);
+  check_shape(kernel, 70, 8, 1000); /* few columns, deep */
+  check_shape(kernel, 45, 6, 301);
+  check_shape(kernel, 9, 12, 800);
+  check_shape(kernel, 10, 1030, 300); /* b beyond the caches */
+  check_shape(kernel, 5, 300, 1030);
 }
 
 static void avx512(void **state) {

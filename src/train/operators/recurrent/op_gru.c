@@ -58,6 +58,7 @@ const struct fed__operator fed__op_gru = {
     .backward = FED__TYPED(gru_backward),
     .backward_inputs = 1 << FED__RECURRENT_X | 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R |
                        1 << FED__RECURRENT_LENGTHS,
+    .updates = 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R,
     .work = fed__recurrent_work,
 };
 

@@ -8,6 +8,7 @@
 #ifndef REAL
 #include "base/raise.h"
 #include "train/kernels/wide.h"
+#include "train/operators/elementwise/transcendental.h"
 #include "train/operators/recurrent/recurrent.h"
 
 static const struct fed__recurrent_kind kind = {
@@ -29,6 +30,16 @@ static int prepare_lstm(struct fed__operation *operation) {
   return FED_OK;
 }
 
+/* As nearly all are: then a unit's formulas are one loop. */
+static int is_plain(const struct fed__operation *operation, int64_t direction) {
+  const struct fed__recurrent *layer = operation->state;
+  const struct fed__gate *activations = layer->activations[direction];
+  return layer->variant == 0 && layer->clip == 0 &&
+         fed__operand_absent(operation, FED__RECURRENT_PEEPHOLES) &&
+         activations[0].kind == FED__GATE_SIGMOID && activations[1].kind == FED__GATE_TANH &&
+         activations[2].kind == FED__GATE_TANH;
+}
+
 #define FED__TEMPLATE "train/operators/recurrent/op_lstm.c"
 #include "train/typed.h"
 
@@ -47,6 +58,7 @@ const struct fed__operator fed__op_lstm = {
     .backward = FED__TYPED(lstm_backward),
     .backward_inputs = 1 << FED__RECURRENT_X | 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R |
                        1 << FED__RECURRENT_LENGTHS | 1 << FED__RECURRENT_PEEPHOLES,
+    .updates = 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R,
     .work = fed__recurrent_work,
 };
 
@@ -126,8 +138,25 @@ static void TYPED(run_unit)(const struct TYPED(fed__recurrent_run) * run,
   TYPED(multiply)(hidden, unit->o, unit->squashed, state);
 }
 
+/* The same, in the same order of operations. */
+FED__WIDE static void TYPED(run_plain_unit)(const struct TYPED(unit) * unit, REAL *state) {
+  REAL *i = unit->i, *o = unit->o, *f = unit->f, *c = unit->c;
+  REAL *cell = unit->cell, *squashed = unit->squashed;
+  const REAL *old = unit->old_cell;
+  FED__EACH for (int64_t j = 0; j < unit->hidden; j++) {
+    i[j] = TYPED(fed__sigmoid)(i[j]);
+    o[j] = TYPED(fed__sigmoid)(o[j]);
+    f[j] = TYPED(fed__sigmoid)(f[j]);
+    c[j] = TYPED(fed__tanh)(c[j]);
+    cell[j] = f[j] * old[j] + i[j] * c[j];
+    squashed[j] = TYPED(fed__tanh)(cell[j]);
+    state[j] = o[j] * squashed[j];
+  }
+}
+
 static void TYPED(step)(const struct TYPED(fed__recurrent_run) * run, int64_t step) {
   const struct fed__recurrent *layer = run->layer;
+  const int plain = is_plain(run->operation, run->direction);
   const size_t bytes = (size_t)layer->hidden * sizeof *run->hidden;
   const REAL *before = run->hidden + TYPED(fed__state_before)(run, step, 0);
   TYPED(fed__recurrent_multiply)
@@ -136,7 +165,10 @@ static void TYPED(step)(const struct TYPED(fed__recurrent_run) * run, int64_t st
     const struct TYPED(unit) unit = TYPED(unit_at)(run, step, i);
     REAL *state = run->hidden + TYPED(fed__state_after)(run, step, i);
     if (TYPED(fed__recurrent_active)(run, step, i)) {
-      TYPED(run_unit)(run, &unit, state);
+      if (plain)
+        TYPED(run_plain_unit)(&unit, state);
+      else
+        TYPED(run_unit)(run, &unit, state);
     } else {
       memcpy(state, before + i * layer->hidden, bytes);
       memcpy(unit.cell, unit.old_cell, bytes);
@@ -195,6 +227,21 @@ static void TYPED(run_unit_back)(const struct TYPED(fed__recurrent_run) * run,
   TYPED(peep_back)(run, 2, unit->f, unit->old_cell, dcell);
 }
 
+FED__WIDE static void TYPED(run_plain_unit_back)(const struct TYPED(unit) * unit,
+                                                 const REAL *dstate, REAL *dcell) {
+  REAL *i = unit->i, *o = unit->o, *f = unit->f, *c = unit->c;
+  const REAL *old = unit->old_cell, *squashed = unit->squashed;
+  FED__EACH for (int64_t j = 0; j < unit->hidden; j++) {
+    const REAL in = i[j], out = o[j], forget = f[j], candidate = c[j];
+    const REAL change = dcell[j] + dstate[j] * out * (1 - squashed[j] * squashed[j]);
+    o[j] = dstate[j] * squashed[j] * (out * (1 - out));
+    i[j] = change * candidate * (in * (1 - in));
+    f[j] = change * old[j] * (forget * (1 - forget));
+    c[j] = change * in * (1 - candidate * candidate);
+    dcell[j] = change * forget;
+  }
+}
+
 /* P's gradient is collected over the steps. */
 static void TYPED(clear_peepholes)(const struct TYPED(fed__recurrent_run) * run) {
   const int64_t count = 3 * run->layer->hidden;
@@ -206,11 +253,15 @@ static void TYPED(clear_peepholes)(const struct TYPED(fed__recurrent_run) * run)
 static void TYPED(step_back)(const struct TYPED(fed__recurrent_run) * run, int64_t step) {
   const struct fed__recurrent *layer = run->layer;
   const int64_t hidden = layer->hidden;
+  const int plain = is_plain(run->operation, run->direction);
   for (int64_t i = 0; i < layer->batch; i++) {
     const struct TYPED(unit) unit = TYPED(unit_at)(run, step, i);
     REAL *dstate = run->dhidden + i * hidden;
     if (TYPED(fed__recurrent_active)(run, step, i)) {
-      TYPED(run_unit_back)(run, &unit, dstate, run->dcells + i * hidden);
+      if (plain)
+        TYPED(run_plain_unit_back)(&unit, dstate, run->dcells + i * hidden);
+      else
+        TYPED(run_unit_back)(run, &unit, dstate, run->dcells + i * hidden);
       memset(dstate, 0, (size_t)hidden * sizeof *dstate);
     } else {
       memset(unit.i, 0, 4 * (size_t)hidden * sizeof *unit.i);

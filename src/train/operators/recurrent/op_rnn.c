@@ -37,6 +37,7 @@ const struct fed__operator fed__op_rnn = {
     .backward = FED__TYPED(rnn_backward),
     .backward_inputs = 1 << FED__RECURRENT_X | 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R |
                        1 << FED__RECURRENT_LENGTHS,
+    .updates = 1 << FED__RECURRENT_W | 1 << FED__RECURRENT_R,
     .work = fed__recurrent_work,
 };
 

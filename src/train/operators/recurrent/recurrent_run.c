@@ -6,6 +6,7 @@
  */
 #ifndef REAL
 #include "train/kernels/wide.h"
+#include "train/operators/product/parameter_product.h"
 #include "train/operators/recurrent/recurrent.h"
 
 #include <math.h>
@@ -37,6 +38,13 @@ static size_t packed_bytes(const struct fed__operation *operation, size_t range)
   const size_t a = operation->kernels->packed_bytes(&forward);
   const size_t b = operation->kernels->packed_bytes(&backward);
   return whole_lines(a > b ? a : b);
+}
+
+/* For pieces of a gradient that is used at once. */
+static size_t piece_bytes(const struct fed__operation *operation) {
+  const size_t w = fed__parameter_product_scratch(operation, FED__RECURRENT_W);
+  const size_t r = fed__parameter_product_scratch(operation, FED__RECURRENT_R);
+  return whole_lines(w > r ? w : r);
 }
 
 /* What one direction saves, in numbers. */
@@ -101,7 +109,7 @@ void TYPED(fed__recurrent_measure)(struct fed__operation *operation) {
   int64_t scratch = width + layer->batch * (width + 3 * layer->hidden);
   if (layer->batch_first) saved += input_count(layer), scratch += input_count(layer);
   operation->saved_bytes = (size_t)saved * sizeof(REAL);
-  operation->scratch_bytes = (size_t)scratch * sizeof(REAL);
+  operation->scratch_bytes = piece_bytes(operation) + (size_t)scratch * sizeof(REAL);
   for (size_t i = 0; i < layer->range_count; i++)
     operation->scratch_bytes += packed_bytes(operation, i);
 }
@@ -125,13 +133,13 @@ static void TYPED(place_saved)(struct TYPED(fed__recurrent_run) * run) {
   run->kept = at;
 }
 
-/* Packed R first; what is left begins on a cache line, too. */
+/* Pieces and packed R first; what is left begins on a cache line, too. */
 static REAL *TYPED(place_scratch)(struct TYPED(fed__recurrent_run) * run, int is_backward) {
   const struct fed__recurrent *layer = run->layer;
   const struct fed_kernel_table *kernels = run->operation->kernels;
   const int64_t step = layer->batch * layer->hidden, width = layer->gates * layer->hidden;
   const REAL *r = run->operation->inputs[FED__RECURRENT_R].data;
-  char *packed = run->operation->scratch;
+  char *packed = (char *)run->operation->scratch + piece_bytes(run->operation);
   r += run->direction * width * layer->hidden;
   for (size_t i = 0; i < layer->range_count; i++) {
     run->products[i] = state_product(layer, i, is_backward);
@@ -210,26 +218,27 @@ void TYPED(fed__recurrent_derive)(const struct TYPED(fed__recurrent_run) * run, 
     if (REAL_FUNCTION(fabs)(raw[i]) > high) gates[i] = 0;
 }
 
-/* Both of B's halves, in every row; 0 without B. */
-static void TYPED(spread_bias)(const struct TYPED(fed__recurrent_run) * run) {
+/* B's halves together; the last gate's second half is inside of a product where the kind says so.
+ */
+static void TYPED(join_bias)(const struct TYPED(fed__recurrent_run) * run) {
   const struct fed__recurrent *layer = run->layer;
   const int64_t width = layer->gates * layer->hidden;
+  const int64_t both = layer->bias_within ? width - layer->hidden : width;
   const REAL *b = run->operation->inputs[FED__RECURRENT_B].data;
   b += 2 * run->direction * width;
-  for (int64_t i = 0; i < width; i++) run->row[i] = b[i] + b[width + i];
-  /* The last gate's second half is inside of a product. */
-  if (layer->bias_within)
-    memcpy(run->row + width - layer->hidden, b + width - layer->hidden,
-           (size_t)layer->hidden * sizeof *b);
-  for (int64_t i = 0; i < layer->steps * layer->batch; i++)
-    memcpy(run->gates + i * width, run->row, (size_t)width * sizeof *run->row);
+  memcpy(run->row, b, (size_t)width * sizeof *b);
+  for (int64_t i = 0; i < both; i++) run->row[i] += b[width + i];
 }
 
-/* gates = X * W' + B for all steps. */
+FED__WIDE static void TYPED(add_row)(int64_t rows, int64_t width, const REAL *row, REAL *to) {
+  for (int64_t i = 0; i < rows; i++, to += width)
+    FED__EACH for (int64_t j = 0; j < width; j++) to[j] += row[j];
+}
+
+/* gates = X * W' for all steps; B comes step by step, when the gates are in the cache. */
 static void TYPED(project)(const struct TYPED(fed__recurrent_run) * run, const REAL *x) {
   const struct fed__recurrent *layer = run->layer;
   const int64_t width = layer->gates * layer->hidden;
-  const int has_bias = !fed__operand_absent(run->operation, FED__RECURRENT_B);
   const REAL *w = run->operation->inputs[FED__RECURRENT_W].data;
   const struct fed_gemm product = {
       .transpose_b = 1,
@@ -240,10 +249,16 @@ static void TYPED(project)(const struct TYPED(fed__recurrent_run) * run, const R
       .ldb = layer->input,
       .ldc = width,
       .alpha = 1,
-      .beta = has_bias,
   };
-  if (has_bias) TYPED(spread_bias)(run);
   run->operation->kernels->gemm(&product, x, w + run->direction * width * layer->input, run->gates);
+}
+
+static void TYPED(run_step)(const struct TYPED(fed__recurrent_run) * run,
+                            const struct TYPED(fed__recurrent_cell) * cell, int64_t step) {
+  const int64_t batch = run->layer->batch, width = run->layer->gates * run->layer->hidden;
+  if (!fed__operand_absent(run->operation, FED__RECURRENT_B))
+    TYPED(add_row)(batch, width, run->row, run->gates + step * batch * width);
+  cell->step(run, step);
 }
 
 /* A state or its gradient, dense by examples; 0 where nothing is given. */
@@ -315,11 +330,12 @@ static void TYPED(forward_direction)(struct TYPED(fed__recurrent_run) * run, con
   const int64_t start = run->reversed ? layer->steps * size : 0, end = layer->steps * size - start;
   TYPED(place_scratch)(run, 0);
   TYPED(project)(run, x);
+  if (!fed__operand_absent(operation, FED__RECURRENT_B)) TYPED(join_bias)(run);
   TYPED(load_state)
   (run, TYPED(initial)(operation, FED__RECURRENT_HIDDEN), run->hidden + start);
   if (run->cells) TYPED(load_state)
   (run, TYPED(initial)(operation, FED__RECURRENT_CELLS), run->cells + start);
-  for (int64_t i = 0; i <= last; i++) cell->step(run, run->reversed ? last - i : i);
+  for (int64_t i = 0; i <= last; i++) TYPED(run_step)(run, cell, run->reversed ? last - i : i);
   TYPED(store_outputs)(run, output_data(operation, 0));
   TYPED(store_state)(run, run->hidden + end, output_data(operation, 1));
   if (run->cells) TYPED(store_state)(run, run->cells + end, output_data(operation, 2));
@@ -349,13 +365,12 @@ static void TYPED(add_output_gradient)(const struct TYPED(fed__recurrent_run) * 
   for (int64_t i = 0; dy && i < layer->batch; i++) {
     const REAL *from = dy + rows.base + step * rows.step + i * rows.example;
     REAL *to = run->dhidden + i * layer->hidden;
-    if (!TYPED(fed__recurrent_active)(run, step, i)) continue;
-    FED__EACH for (int64_t j = 0; j < layer->hidden; j++) to[j] += from[j];
+    if (TYPED(fed__recurrent_active)(run, step, i)) TYPED(add_row)(1, layer->hidden, from, to);
   }
 }
 
-static void TYPED(column_sums)(int64_t rows, int64_t columns, int64_t stride, const REAL *from,
-                               REAL *sums) {
+FED__WIDE static void TYPED(column_sums)(int64_t rows, int64_t columns, int64_t stride,
+                                         const REAL *from, REAL *sums) {
   memset(sums, 0, (size_t)columns * sizeof *sums);
   for (int64_t i = 0; i < rows; i++, from += stride)
     FED__EACH for (int64_t j = 0; j < columns; j++) sums[j] += from[j];
@@ -376,33 +391,34 @@ void TYPED(fed__recurrent_rows)(const struct TYPED(fed__recurrent_run) * run,
       .ldc = hidden,
       .alpha = 1,
   };
-  REAL *dr = input_gradient(run->operation, FED__RECURRENT_R);
   REAL *db = input_gradient(run->operation, FED__RECURRENT_B);
-  if (dr)
-    run->operation->kernels->gemm(&product, gradient, states,
-                                  dr + (run->direction * all + first) * hidden);
-  if (db) TYPED(column_sums)
-  (product.k, product.m, width, gradient, db + (2 * run->direction + 1) * all + first);
+  if (input_gradient(run->operation, FED__RECURRENT_R))
+    fed__product_for_parameter(run->operation, FED__RECURRENT_R,
+                               (run->direction * all + first) * hidden, &product, gradient, states);
+  if (!db) return;
+  db += 2 * run->direction * all + first;
+  if (width == all) /* the gates' own gradient, which W's bias has, too */
+    memcpy(db + all, db, (size_t)product.m * sizeof *db);
+  else
+    TYPED(column_sums)(product.k, product.m, width, gradient, db + all);
 }
 
-/* Gradients of W, of its bias, and of X; the second direction adds to the first's of X. */
+/* Gradients of X, of W, and of W's bias; the second direction adds to the first's of X. */
 static void TYPED(project_back)(const struct TYPED(fed__recurrent_run) * run, const REAL *x,
                                 REAL *dx) {
   const struct fed__recurrent *layer = run->layer;
-  const struct fed_kernel_table *kernels = run->operation->kernels;
   const int64_t width = layer->gates * layer->hidden, rows = layer->steps * layer->batch;
   const int64_t shift = run->direction * width * layer->input;
   const REAL *w = run->operation->inputs[FED__RECURRENT_W].data;
-  REAL *dw = input_gradient(run->operation, FED__RECURRENT_W);
   REAL *db = input_gradient(run->operation, FED__RECURRENT_B);
-  struct fed_gemm product = {.transpose_a = 1, .m = width, .n = layer->input, .k = rows};
+  struct fed_gemm product = {.m = rows, .n = layer->input, .k = width, .alpha = 1};
   product.lda = width, product.ldb = layer->input, product.ldc = layer->input;
-  product.alpha = 1;
-  if (dw) kernels->gemm(&product, run->gates, x, dw + shift);
-  if (db) TYPED(column_sums)(rows, width, width, run->gates, db + 2 * run->direction * width);
-  product.transpose_a = 0, product.m = rows, product.k = width;
   product.beta = run->direction > 0;
-  if (dx) kernels->gemm(&product, run->gates, w + shift, dx);
+  if (dx) run->operation->kernels->gemm(&product, run->gates, w + shift, dx);
+  product.transpose_a = 1, product.m = width, product.k = rows, product.beta = 0;
+  if (input_gradient(run->operation, FED__RECURRENT_W))
+    fed__product_for_parameter(run->operation, FED__RECURRENT_W, shift, &product, run->gates, x);
+  if (db) TYPED(column_sums)(rows, width, width, run->gates, db + 2 * run->direction * width);
 }
 
 static void TYPED(backward_direction)(struct TYPED(fed__recurrent_run) * run, const REAL *x,
