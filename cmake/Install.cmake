@@ -35,6 +35,9 @@ target_link_options(fed PRIVATE -Wl,--version-script=${FED_MAP} -Wl,--as-needed)
 if(NOT FED_SANITIZE) # the sanitizers' functions come with the program
   target_link_options(fed PRIVATE -Wl,--no-undefined)
 endif()
+add_custom_command(TARGET fed-static POST_BUILD
+  COMMAND ${PROJECT_SOURCE_DIR}/packaging/own_symbols.sh ${CMAKE_NM} ${CMAKE_OBJCOPY}
+          $<TARGET_FILE:fed-static> VERBATIM)
 target_include_directories(fed INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 file(RELATIVE_PATH FED_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
@@ -49,6 +52,8 @@ install(DIRECTORY include/fed DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT 
 install(FILES ${PROJECT_BINARY_DIR}/packaging/fed.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 install(EXPORT fed-targets NAMESPACE fed:: DESTINATION ${config_folder} COMPONENT development)
+install(DIRECTORY examples/embed DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libfed-dev/examples
+        COMPONENT development)
 install(FILES packaging/fed-config.cmake ${PROJECT_BINARY_DIR}/packaging/fed-config-version.cmake
         DESTINATION ${config_folder} COMPONENT development)
 

@@ -57,6 +57,8 @@ for component in library development; do
   cmake --install "$build" --prefix "$work/prefix" --component "$component" >"$work/install.log"
 done
 libraries=$(dirname "$(find "$work/prefix" -name libfed.so.0)")
+installed=$(find "$work/prefix" -path '*/doc/libfed-dev/examples/embed')
+diff -r "$source" "$installed" || fail "the installed examples differ"
 
 echo "find_package"
 cmake -S "$source" -B "$work/cmake" -G Ninja -D CMAKE_PREFIX_PATH="$work/prefix" \
@@ -77,8 +79,12 @@ make -C "$work/make" >"$work/make.log" || fail "$(cat "$work/make.log")"
 try env LD_LIBRARY_PATH="$libraries" "$work/make/embed"
 try env LD_LIBRARY_PATH="$libraries" "$work/make/embed++"
 
-echo "pkg-config --static"
+echo "pkg-config --static, beside another copy of ONNX's schema"
 rm "$libraries"/libfed.so
-make -C "$work/make" --always-make STATIC=--static >"$work/make.log" || fail "$(cat "$work/make.log")"
+printf 'int onnx__model_proto__unpack;\nint onnx__node_proto__init;\n' >"$work/make/schema.c"
+make -C "$work/make" --always-make CFLAGS='-O2 schema.c' embed STATIC=--static >"$work/make.log" ||
+  fail "$(cat "$work/make.log")"
+make -C "$work/make" --always-make embed++ STATIC=--static >"$work/make.log" ||
+  fail "$(cat "$work/make.log")"
 try "$work/make/embed"
 try "$work/make/embed++"
