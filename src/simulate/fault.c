@@ -13,12 +13,21 @@ static const char *const streams[][2] = {
     [FED__FAULT_CLIENT_CRASH] = {"fault.client_crash", "fault.client_crash.part"}};
 
 static double probability(const struct fed__fault_settings *settings, enum fed__fault fault) {
-  const double parts[] = {[FED__FAULT_LOST] = settings->lost,
-                          [FED__FAULT_DUPLICATED] = settings->duplicated,
-                          [FED__FAULT_DELAYED] = settings->delayed,
-                          [FED__FAULT_REORDERED] = settings->reordered,
-                          [FED__FAULT_CLIENT_CRASH] = settings->client_crash};
-  return parts[fault];
+  switch (fault) {
+  case FED__FAULT_LOST:
+    return settings->lost;
+  case FED__FAULT_DUPLICATED:
+    return settings->duplicated;
+  case FED__FAULT_DELAYED:
+    return settings->delayed;
+  case FED__FAULT_REORDERED:
+    return settings->reordered;
+  case FED__FAULT_CLIENT_CRASH:
+    return settings->client_crash;
+  case FED__FAULT_COUNT:
+    break;
+  }
+  return 0;
 }
 
 static double unit(uint64_t seed, const char *stream, uint64_t index) {
