@@ -6,6 +6,7 @@
 #include "job/job.h"
 #include "job/data_section.h"
 #include "job/job_check.h"
+#include "job/job_override.h"
 #include "job/settings.h"
 
 static int read_job(const struct fed__yaml *yaml, struct fed__job *job) {
@@ -16,14 +17,21 @@ static int read_job(const struct fed__yaml *yaml, struct fed__job *job) {
   return code;
 }
 
-int fed__job_parse(const struct fed_context *context, const char *name, struct fed_slice yaml,
-                   struct fed__job *job) {
+int fed__job_parse_with(const struct fed_context *context, const char *name, struct fed_slice yaml,
+                        const struct fed__job_override *overrides, size_t override_count,
+                        struct fed__job *job) {
   *job = (struct fed__job){.context = context};
   struct fed__yaml tree;
   FED_TRY(fed__yaml_read(context, name, yaml, &tree));
-  const int code = read_job(&tree, job);
+  int code = fed__job_override(context, overrides, override_count, &tree);
+  if (code == FED_OK) code = read_job(&tree, job);
   fed__yaml_clear(&tree);
   return code;
+}
+
+int fed__job_parse(const struct fed_context *context, const char *name, struct fed_slice yaml,
+                   struct fed__job *job) {
+  return fed__job_parse_with(context, name, yaml, NULL, 0, job);
 }
 
 void fed__job_clear(struct fed__job *job) {

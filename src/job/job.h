@@ -221,6 +221,19 @@ FED_MUST int fed__job_parse(const struct fed_context *context, const char *name,
                             struct fed_slice yaml, struct fed__job *job);
 void fed__job_clear(struct fed__job *job);
 
+/* A setting by its dotted name, and its value as it would stand in the file: "train.learning_rate"
+ * and "0.1", "model.frozen" and "[a, b]". */
+struct fed__job_override {
+  const char *key, *value;
+};
+
+/* The same with settings in place of those in the file, the last where one is named twice;
+ * they are checked like the others. FED_E_INPUT for a name that no setting has, with the nearest.
+ */
+FED_MUST int fed__job_parse_with(const struct fed_context *context, const char *name,
+                                 struct fed_slice yaml, const struct fed__job_override *overrides,
+                                 size_t override_count, struct fed__job *job);
+
 /* The words for them in a job file. */
 const char *fed__job_algorithm_name(enum fed__job_algorithm algorithm);
 const char *fed__job_precision_name(enum fed_precision precision);

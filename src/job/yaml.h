@@ -55,6 +55,12 @@ const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
  * one around it. Never NULL: for messages about settings that were left at their default. */
 const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path);
 
+/* Put the root of `value` at a path such as "rounds.minimum", in place of what is there or as a new
+ * node; maps on the way are made. Messages give the place in the file, as far as it has one.
+ * FED_E_TYPE where something on the way is no map; FED_E_MEMORY, FED_E_TOO_LARGE. */
+FED_MUST int fed__yaml_graft(struct fed__yaml *yaml, const char *path,
+                             const struct fed__yaml *value);
+
 /* A text of the file for a message: in quotes, cut to 40 bytes between two characters, control
  * characters as '.'. Returns `text`. */
 #define FED__YAML_QUOTE_SIZE 64

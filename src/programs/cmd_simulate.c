@@ -12,6 +12,7 @@
 #include "programs/simulate_output.h"
 #include "programs/simulate_partition.h"
 #include "programs/simulate_ranks.h"
+#include "programs/simulate_sweep.h"
 
 #include <signal.h>
 
@@ -19,6 +20,8 @@
 
 struct session {
   struct fed__invocation *invocation;
+  const struct fed__job_override *overrides;
+  size_t override_count;
   struct fed__job_files files;
   struct fed_model *model;
   struct fed__simulate_data data;
@@ -93,7 +96,8 @@ static int read_options(struct session *session) {
 static int load(struct session *session) {
   struct fed__invocation *invocation = session->invocation;
   struct fed_model_options options;
-  FED_TRY(fed__job_files_read(invocation->context, invocation->arguments[0], &session->files));
+  FED_TRY(fed__job_files_read_with(invocation->context, invocation->arguments[0],
+                                   session->overrides, session->override_count, &session->files));
   FED_TRY(read_options(session));
   fed__job_model_options(&session->files.job, &options);
   FED_TRY(fed_model_load(invocation->context, fed_buffer_slice(&session->files.graph), &options,
@@ -125,6 +129,7 @@ static int divide(struct session *session) {
 
 static int prepare(struct session *session) {
   session->output.invocation = session->invocation;
+  session->output.files = &session->files;
   session->output.job = &session->files.job;
   session->output.folder = fed__option_text(session->invocation, "out");
   session->output.observer.stopping = stopping;
@@ -197,7 +202,8 @@ static int show_partition(struct session *session) {
   struct fed__invocation *invocation = session->invocation;
   struct fed__job *job = &session->files.job;
   struct fed_examples *examples = NULL;
-  FED_TRY(fed__job_files_read_plan(invocation->context, invocation->arguments[0], &session->files));
+  FED_TRY(fed__job_files_read_plan(invocation->context, invocation->arguments[0],
+                                   session->overrides, session->override_count, &session->files));
   FED_TRY(read_options(session));
   if (!job->data.name)
     return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
@@ -208,14 +214,42 @@ static int show_partition(struct session *session) {
   return code;
 }
 
-static int simulate(struct fed__invocation *invocation) {
-  struct session session = {.invocation = invocation};
+static int run(const struct fed__simulate_runner *self, struct fed__invocation *invocation,
+               const struct fed__job_override *overrides, size_t override_count) {
+  struct session session = {.invocation = invocation,
+                            .overrides = overrides,
+                            .override_count = override_count,
+                            .ranks = self->ranks};
   const int shows = fed__option_on(invocation, "show-partition");
-  FED_TRY(fed__simulate_ranks_open(invocation, &session.ranks));
-  if (session.ranks) session.ranks->wants_to_stop = wants_to_stop;
   const int code = shows ? show_partition(&session) : run_session(&session);
   clear(&session);
-  return fed__simulate_ranks_close(session.ranks, code);
+  return code;
+}
+
+/* Once, or once for each combination. */
+static int run_with(struct fed__invocation *invocation, const struct fed__axes *set,
+                    const struct fed__axes *sweep, struct fed__ranks *ranks) {
+  const struct fed__simulate_runner runner = {run, ranks};
+  struct fed__job_override overrides[FED__GIVEN_MAX];
+  FED_TRY(fed__axes_check(invocation, set, sweep));
+  if (sweep->count && fed__option_on(invocation, "show-partition"))
+    return FED_RAISE(FED_E_USAGE, "--show-partition and --sweep: which one?");
+  if (sweep->count) return fed__simulate_sweep(invocation, set, sweep, &runner);
+  fed__axes_pick(set, 0, overrides);
+  return run(&runner, invocation, overrides, set->count);
+}
+
+static int simulate(struct fed__invocation *invocation) {
+  struct fed__axes set = {0}, sweep = {0};
+  struct fed__ranks *ranks = NULL;
+  FED_TRY(fed__simulate_ranks_open(invocation, &ranks));
+  if (ranks) ranks->wants_to_stop = wants_to_stop;
+  int code = fed__axes_of_set(invocation, &set);
+  if (code == FED_OK) code = fed__axes_of_sweep(invocation, &sweep);
+  if (code == FED_OK) code = run_with(invocation, &set, &sweep, ranks);
+  fed__axes_clear(&set);
+  fed__axes_clear(&sweep);
+  return fed__simulate_ranks_close(ranks, code);
 }
 
 static const struct fed__option simulate_options[] = {
@@ -230,6 +264,13 @@ static const struct fed__option simulate_options[] = {
     {"show-partition", NULL, "print who would have what, write DIR/partition.html; no training",
      NULL},
     {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
+    {"set", "KEY=VALUE",
+     "a setting in place of the job's, such as train.learning_rate=0.1; may be given several times",
+     NULL},
+    {"sweep", "KEY=VALUES",
+     "run once for each of VALUE,VALUE,... or FROM..TO[:STEP], each in a folder of its own in DIR, "
+     "and tell mean and standard deviation over seeds; several make all combinations",
+     NULL},
     {"threads", "COUNT", "that train; the result is the same; else one a processor", NULL},
     {"seed", "NUMBER", "of every random choice; else the job's", NULL},
     {"out", "DIR", "where results go; those of a finished run are replaced", "simulation"},

@@ -93,6 +93,10 @@ static int parse_option(struct fed__invocation *invocation, char **words, int co
     return FED_RAISE(FED_E_USAGE, "--%s needs a value: --%s %s", option->name, option->name,
                      option->value);
   invocation->values[index] = !option->value ? "" : equals ? equals + 1 : words[++*at];
+  if (invocation->given_count == FED__GIVEN_MAX)
+    return FED_RAISE(FED_E_USAGE, "more than %d options are given", FED__GIVEN_MAX);
+  invocation->given[invocation->given_count].option = option;
+  invocation->given[invocation->given_count++].value = invocation->values[index];
   return FED_OK;
 }
 
@@ -128,6 +132,21 @@ const char *fed__option_text(const struct fed__invocation *invocation, const cha
   int index;
   if (!find_option(invocation->command, name, strlen(name), &index, &option)) return NULL;
   return invocation->values[index];
+}
+
+const char *fed__option_given(const struct fed__invocation *invocation, const char *name,
+                              size_t index) {
+  for (size_t i = 0; i < invocation->given_count; i++)
+    if (strcmp(invocation->given[i].option->name, name) == 0 && index-- == 0)
+      return invocation->given[i].value;
+  return NULL;
+}
+
+void fed__option_set(struct fed__invocation *invocation, const char *name, const char *value) {
+  const struct fed__option *option;
+  int index;
+  if (find_option(invocation->command, name, strlen(name), &index, &option))
+    invocation->values[index] = value;
 }
 
 int fed__option_on(const struct fed__invocation *invocation, const char *name) {

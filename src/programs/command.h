@@ -37,12 +37,18 @@ struct fed__program {
 };
 
 #define FED__OPTIONS_MAX 32
+#define FED__GIVEN_MAX 256
 
 struct fed__invocation {
   const struct fed_context *context;
   const struct fed__program *program;
   const struct fed__command *command;
-  const char *values[FED__OPTIONS_MAX]; /* by option: given, or initial, or NULL */
+  const char *values[FED__OPTIONS_MAX]; /* by option: given (last), or initial, or NULL */
+  struct {
+    const struct fed__option *option;
+    const char *value;
+  } given[FED__GIVEN_MAX]; /* in order */
+  size_t given_count;
   const char *const *arguments;
   size_t argument_count;
   int json, quiet, colour; /* --json, --quiet; colour: stdout is a terminal */
@@ -55,6 +61,11 @@ int fed__program_main(const struct fed__program *program, int count, char **word
 
 /* The value of an option; "" for a switch that is on; NULL if neither given nor initial. */
 const char *fed__option_text(const struct fed__invocation *invocation, const char *name);
+/* The value that an option was given as the `index`-th time, from 0; NULL: not so often. */
+const char *fed__option_given(const struct fed__invocation *invocation, const char *name,
+                              size_t index);
+/* As if the option had been given. */
+void fed__option_set(struct fed__invocation *invocation, const char *name, const char *value);
 int fed__option_on(const struct fed__invocation *invocation, const char *name);
 FED_MUST int fed__option_number(const struct fed__invocation *invocation, const char *name,
                                 double min, double max, double *number);

@@ -22,18 +22,21 @@ static int graph_path(const char *job_file, const char *model_file, char *path, 
 }
 
 int fed__job_files_read_plan(const struct fed_context *context, const char *file,
+                             const struct fed__job_override *overrides, size_t override_count,
                              struct fed__job_files *files) {
-  *files = (struct fed__job_files){0};
+  *files = (struct fed__job_files){.overrides = overrides, .override_count = override_count};
   fed_buffer_init(&files->plan, context, FED__JOB_BYTES_MAX);
   fed_buffer_init(&files->graph, context, FED__SUBMISSION_BYTES_MAX);
   FED_TRY(fed__file_read(file, &files->plan));
-  return fed__job_parse(context, file, fed_buffer_slice(&files->plan), &files->job);
+  return fed__job_parse_with(context, file, fed_buffer_slice(&files->plan), overrides,
+                             override_count, &files->job);
 }
 
-int fed__job_files_read(const struct fed_context *context, const char *file,
-                        struct fed__job_files *files) {
+int fed__job_files_read_with(const struct fed_context *context, const char *file,
+                             const struct fed__job_override *overrides, size_t override_count,
+                             struct fed__job_files *files) {
   char path[FED__PATH_MAX];
-  FED_TRY(fed__job_files_read_plan(context, file, files));
+  FED_TRY(fed__job_files_read_plan(context, file, overrides, override_count, files));
   FED_TRY(graph_path(file, files->job.model.file, path, sizeof path));
   const int code = fed__file_read(path, &files->graph);
   if (code == FED_E_NOT_FOUND)
@@ -42,6 +45,11 @@ int fed__job_files_read(const struct fed_context *context, const char *file,
                      "new` writes one",
                      file, path);
   return code;
+}
+
+int fed__job_files_read(const struct fed_context *context, const char *file,
+                        struct fed__job_files *files) {
+  return fed__job_files_read_with(context, file, NULL, 0, files);
 }
 
 int fed__job_files_doubt(const struct fed__invocation *invocation, const struct fed__job *job,

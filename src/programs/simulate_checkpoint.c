@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "programs/simulate_identity.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -18,27 +19,7 @@
 #define HASHED_EXAMPLES_MAX 4096 /* of a data set */
 #define WRITING_SHARE 20         /* writing takes at most one part in so many of the time */
 
-/* Options that change nothing of the result, or whose files' content is hashed. */
-static const char *const other_options[] = {
-    "data",   "test",    "threads",          "out", "save-partition",
-    "resume", "restart", "checkpoint-every", NULL};
-
 /* ---- identity ------------------------------------------------------------------------------- */
-
-static void hash_text(struct fed__sha256 *hash, const char *text) {
-  fed__sha256_update(hash, fed_slice_of(text, strlen(text) + 1));
-}
-
-static void hash_options(struct fed__sha256 *hash, const struct fed__invocation *invocation) {
-  for (const struct fed__option *option = invocation->command->options; option->name; option++) {
-    const char *text = fed__option_text(invocation, option->name);
-    size_t other = 0;
-    while (other_options[other] && strcmp(other_options[other], option->name) != 0) other++;
-    if (!text || other_options[other]) continue;
-    hash_text(hash, option->name);
-    hash_text(hash, text);
-  }
-}
 
 static void hash_partition(struct fed__sha256 *hash, const struct fed__partition *partition) {
   const size_t clients = partition->client_count;
@@ -113,10 +94,7 @@ static int identify(struct fed__simulate_checkpoint *self,
   struct fed__sha256 hash;
   if (self->has_identity) return FED_OK;
   fed__sha256_init(&hash);
-  hash_text(&hash, FED_VERSION);
-  fed__sha256_update(&hash, fed_buffer_slice(&self->files->plan));
-  fed__sha256_update(&hash, fed_buffer_slice(&self->files->graph));
-  hash_options(&hash, self->invocation);
+  fed__simulate_hash_settings(self->invocation, self->files, &hash);
   hash_partition(&hash, &simulation->partition);
   hash_devices(&hash, &simulation->devices, simulation->partition.client_count);
   FED_TRY(hash_examples(context, &hash, fed__pool_examples(simulation->pool)));

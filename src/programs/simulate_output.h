@@ -10,6 +10,7 @@
 #define FED_SIMULATE_OUTPUT_H
 
 #include "programs/command.h"
+#include "programs/job_files.h"
 #include "simulate/simulation_state.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@
 struct fed__simulate_output {
   struct fed__simulation_observer observer; /* first */
   struct fed__invocation *invocation;
-  const struct fed__job *job;
+  const struct fed__job_files *files;
+  const struct fed__job *job; /* of the files */
   const char *folder;
   FILE *metrics;
   double seconds_before; /* of the run up to its checkpoint */

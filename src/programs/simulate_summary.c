@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "fed/safetensors.h"
 #include "job/simulate_section.h"
+#include "programs/simulate_identity.h"
 
 #include <math.h>
 #include <sys/resource.h>
@@ -29,8 +30,11 @@ static int hash_model(const struct fed__simulation *simulation, char hex[FED__DI
 static json_t *run_json(const struct fed__simulate_output *output,
                         const struct fed__simulation *simulation, const char *hash) {
   const struct fed__job *job = output->job;
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*}", "job",
-                   job->name, "seed", (json_int_t)job->seed, "clients",
+  const struct fed__job_files *files = output->files;
+  char identity[FED__DIGEST_HEX_SIZE];
+  fed__simulate_identity(output->invocation, files, identity);
+  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*, s:s, s:o}",
+                   "job", job->name, "seed", (json_int_t)job->seed, "clients",
                    (json_int_t)simulation->partition.client_count, "eligible",
                    (json_int_t)simulation->eligible_count, "small_memory",
                    (json_int_t)simulation->small_memory_count, "partition",
@@ -39,7 +43,8 @@ static json_t *run_json(const struct fed__simulate_output *output,
                    (json_int_t)output->failed_rounds, "end", fed__round_end_name(simulation->end),
                    "model", hash, "data", fed__option_text(output->invocation, "data"), "test",
                    fed__option_text(output->invocation, "test"), "trouble",
-                   fed__trouble_json(simulation->trouble));
+                   fed__trouble_json(simulation->trouble), "identity", identity, "set",
+                   fed__overrides_json(files->overrides, files->override_count));
 }
 
 static json_t *figures_json(const struct fed__simulate_output *output,
