@@ -77,6 +77,17 @@ contains "$work/stopped/summary.json" '"end": "stopped"'
 expect 0 $run --out "$work/stopped" --resume
 same stopped long
 
+# ---- a sweep --------------------------------------------------------------------------------------
+sweep="--set rounds.count=10 --sweep train.learning_rate=0.05,0.1 --sweep seed=1..2"
+expect 0 $run --out "$work/sweep" $sweep
+expect 0 mpirun -n 2 $run --out "$work/sweep-2" --sweep train.learning_rate=0.05 --sweep seed=1..2 \
+  --set rounds.count=10
+expect 0 mpirun -n 3 $run --out "$work/sweep-2" $sweep # two of them are finished
+[ "$(grep -c "best accuracy" "$work/said")" = 1 ] || fail "not told once: $(cat "$work/said")"
+for name in train.learning_rate=0.05,seed=1 train.learning_rate=0.1,seed=2; do
+  same "sweep-2/$name" "sweep/$name"
+done
+
 # ---- a failure of one process ends all ------------------------------------------------------------
 sed -i 's/count: 3000/count: 60/' "$work/job/job.yaml"
 cat >"$work/somewhere" <<'END'
