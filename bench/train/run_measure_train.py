@@ -13,7 +13,7 @@ import peer_environment  # noqa: E402
 
 def main():
     folder, words = sys.argv[1], sys.argv[2:]
-    place = peer_environment.install(folder, "torch", "torch", "numpy", "onnx")
+    place = peer_environment.install(folder, "torch", *peer_environment.TORCH)
     python = os.path.join(place, "bin", "python")
     os.execv(python, [python, "-W", "ignore", os.path.join(HERE, "measure_train.py"), *words])
 
