@@ -6,6 +6,7 @@
 #include "base/raise.h"
 #include "programs/fed_commands.h"
 #include "programs/operator_client.h"
+#include "programs/simulate_compare.h"
 #include "report/report.h"
 
 #include <jansson.h>
@@ -69,26 +70,19 @@ static int fetch(struct fed__invocation *invocation, const char *job, struct fed
 
 /* ---- the page ------------------------------------------------------------------------------- */
 
-static int write_page(struct fed__invocation *invocation, const struct fed__report_input *input,
-                      const char *file) {
-  struct fed_buffer html;
-  fed_buffer_init(&html, invocation->context, PAGE_BYTES_MAX);
-  int code = fed__report_write(invocation->context, input, &html);
-  if (code == FED_OK) code = fed__file_write_quick(file, fed_buffer_slice(&html), FED__FILE_SHARED);
-  if (code == FED_OK && invocation->json) {
-    json_t *answer = json_pack("{s:s, s:I}", "file", file, "bytes", (json_int_t)html.size);
+static void tell_page(const struct fed__invocation *invocation, const char *file, size_t size) {
+  if (invocation->json) {
+    json_t *answer = json_pack("{s:s, s:I}", "file", file, "bytes", (json_int_t)size);
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     printf("%s\n", text ? text : "{}");
     free(text); /* jansson's */
     json_decref(answer);
-  } else if (code == FED_OK && !invocation->quiet) {
-    printf("wrote %s (%zu kB); open it in a browser\n", file, html.size / 1000);
+  } else if (!invocation->quiet) {
+    printf("wrote %s (%zu kB); open it in a browser\n", file, size / 1000);
   }
-  fed_buffer_clear(&html);
-  return code;
 }
 
-static int report(struct fed__invocation *invocation) {
+static int write_job(struct fed__invocation *invocation, struct fed_buffer *html) {
   const char *summary_file = fed__option_text(invocation, "summary");
   struct fed_buffer record, events, summary;
   fed_buffer_init(&record, invocation->context, PAGE_BYTES_MAX);
@@ -98,23 +92,50 @@ static int report(struct fed__invocation *invocation) {
   if (code == FED_OK) code = fetch(invocation, invocation->arguments[0], &record, &events);
   const struct fed__report_input input = {fed_buffer_slice(&record), fed_buffer_slice(&events),
                                           fed_buffer_slice(&summary)};
-  if (code == FED_OK) code = write_page(invocation, &input, fed__option_text(invocation, "out"));
+  if (code == FED_OK) code = fed__report_write(invocation->context, &input, html);
   fed_buffer_clear(&record);
   fed_buffer_clear(&events);
   fed_buffer_clear(&summary);
   return code;
 }
 
+static int write_page(struct fed__invocation *invocation, struct fed_buffer *html) {
+  const size_t count = invocation->argument_count;
+  if (fed__option_on(invocation, "compare"))
+    return fed__simulate_compare(invocation->context, invocation->arguments, count, html);
+  if (count == 1) return write_job(invocation, html);
+  return FED_RAISE(FED_E_USAGE, "expected one job, found %zu; --compare takes several simulations",
+                   count);
+}
+
+static int report(struct fed__invocation *invocation) {
+  const char *file = fed__option_text(invocation, "out");
+  struct fed_buffer html;
+  fed_buffer_init(&html, invocation->context, PAGE_BYTES_MAX);
+  int code = write_page(invocation, &html);
+  if (code == FED_OK) code = fed__file_write_quick(file, fed_buffer_slice(&html), FED__FILE_SHARED);
+  if (code == FED_OK) tell_page(invocation, file, html.size);
+  fed_buffer_clear(&html);
+  return code;
+}
+
 static const struct fed__option report_options[] = {
     FED__DIR_OPTION,
     {"out", "FILE", "the page to write", "report.html"},
+    {"compare", NULL, "the arguments are folders of simulations: put them on one page", NULL},
     {"summary", "FILE", "JSON that `fed demo` wrote: baselines, labels, processes", NULL},
     {0}};
 static const char *const report_examples[] = {
-    "fed report fashion-cnn-1", "write report.html about a job, finished or running", NULL};
+    "fed report fashion-cnn-1", "write report.html about a job, finished or running",
+    "fed report --compare rates/* --out rates.html",
+    "curves and final figures of several simulations; those that differ in nothing but the seed "
+    "as mean and standard deviation",
+    NULL};
 
 const struct fed__command fed__report_commands[1] = {
-    {"report", "JOB", "write an HTML page with plots about a job",
-     "The page needs no network and no script, and nothing else has to be sent with it.",
-     report_options, report_examples, 1, 1, report},
+    {"report", "JOB | --compare RUN RUN ...", "write an HTML page with plots about a job",
+     "The page needs no network and no script, and nothing else has to be sent with it. A "
+     "simulation writes a page of its own; --compare sets several beside each other, by their "
+     "folders.",
+     report_options, report_examples, 1, FED__COMPARED_RUNS_MAX, report},
 };

@@ -35,4 +35,10 @@ struct fed__run_input {
 FED_MUST int fed__run_report_write(const struct fed_context *context,
                                    const struct fed__run_input *run, struct fed_buffer *html);
 
+/* A page about several of them; `details` are not needed. Runs that differ in nothing but the seed
+ * are shown together. FED_E_USAGE for fewer than two. */
+FED_MUST int fed__comparison_write(const struct fed_context *context,
+                                   const struct fed__run_input *runs, size_t count,
+                                   struct fed_buffer *html);
+
 #endif

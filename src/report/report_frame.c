@@ -10,8 +10,8 @@ void fed__page_open(struct fed__markup *markup, const char *title) {
                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
                     "<title>");
   fed__markup_text(markup, title);
-  fed__markup_print(markup, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>",
-                    fed__report_style);
+  fed__markup_print(markup, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<main>\n<h1>",
+                    fed__report_style, fed__report_curve_style);
   fed__markup_text(markup, title);
   fed__markup_print(markup, "</h1>\n");
 }

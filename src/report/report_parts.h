@@ -36,7 +36,10 @@ fed__report_part fed__report_draw_incidents, fed__report_list_incidents;
 fed__report_part fed__report_list_rounds, fed__report_list_clients, fed__report_list_processes,
     fed__report_list_settings;
 
-extern const char *const fed__report_style; /* CSS */
+/* A setting's value, of a list only how long it is (report_run_tables.c). */
+void fed__report_put_json(struct fed__markup *markup, const json_t *value);
+
+extern const char *const fed__report_style, *const fed__report_curve_style; /* CSS */
 
 /* A page around what the caller writes. */
 void fed__page_open(struct fed__markup *markup, const char *title);

@@ -103,7 +103,7 @@ void fed__report_list_run_clients(const struct fed__report_data *data, struct fe
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-static void put_json(struct fed__markup *markup, const json_t *value) {
+void fed__report_put_json(struct fed__markup *markup, const json_t *value) {
   char number[32];
   if (json_is_string(value)) {
     fed__markup_text(markup, json_string_value(value));
@@ -122,7 +122,7 @@ static void list_value(struct fed__markup *markup, const char *name, const json_
   fed__markup_print(markup, "<tr><th class=\"x\">");
   fed__markup_text(markup, name);
   fed__markup_print(markup, "</th><td class=\"x\">");
-  put_json(markup, value);
+  fed__report_put_json(markup, value);
   fed__markup_print(markup, "</td></tr>\n");
 }
 

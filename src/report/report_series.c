@@ -75,25 +75,30 @@ struct fed__abscissa fed__over_bytes(double last) {
   return x;
 }
 
-static double place(const struct fed__abscissa *x, const struct fed__report_data *data, size_t i) {
-  if (x->offset == SIZE_MAX) return (double)i;
-  return fed__version_member(&data->versions[i], x->offset) / x->unit;
+double fed__abscissa_place(const struct fed__abscissa *x, const struct fed__report_data *data,
+                           size_t version) {
+  if (version >= data->version_count) return NAN;
+  if (x->offset == SIZE_MAX) return (double)version;
+  return fed__version_member(&data->versions[version], x->offset) / x->unit;
 }
 
 double fed__abscissa_last(const struct fed__abscissa *x, const struct fed__report_data *data) {
   for (size_t i = data->version_count; i-- > 0;)
-    if (isfinite(place(x, data, i))) return place(x, data, i);
+    if (isfinite(fed__abscissa_place(x, data, i))) return fed__abscissa_place(x, data, i);
   return 0;
+}
+
+struct fed__axis fed__abscissa_axis_to(const struct fed__abscissa *x, double last, double more) {
+  const int whole = x->offset == SIZE_MAX;
+  if (!(last > 0)) last = 1;
+  struct fed__axis axis = fed__axis_fit(0, last, whole ? 9 : 7, whole ? 1 : last * 1e-3);
+  axis.high = last + more;
+  return axis;
 }
 
 struct fed__axis fed__abscissa_axis(const struct fed__abscissa *x,
                                     const struct fed__report_data *data, double more) {
-  const double last = fed__abscissa_last(x, data);
-  const int whole = x->offset == SIZE_MAX;
-  struct fed__axis axis =
-      fed__axis_fit(0, last > 0 ? last : 1, whole ? 9 : 7, whole ? 1 : last * 1e-3);
-  axis.high = (last > 0 ? last : 1) + more;
-  return axis;
+  return fed__abscissa_axis_to(x, fed__abscissa_last(x, data), more);
 }
 
 /* ---- series --------------------------------------------------------------------------------- */
@@ -105,7 +110,7 @@ int fed__series_init(struct fed__series *series, const struct fed__report_data *
   series->points = fed__zalloc(data->context, data->version_count, sizeof *series->points);
   if (!series->points) markup->code = FED_E_MEMORY;
   for (size_t i = 0; series->points && i < data->version_count; i++) {
-    const struct fed__point point = {place(x, data, i),
+    const struct fed__point point = {fed__abscissa_place(x, data, i),
                                      fed__version_member(&data->versions[i], offset)};
     if (isfinite(point.x) && isfinite(point.y)) series->points[series->count++] = point;
   }

@@ -33,6 +33,12 @@ struct fed__abscissa fed__over_bytes(double last);
 struct fed__axis fed__abscissa_axis(const struct fed__abscissa *x,
                                     const struct fed__report_data *data, double more);
 
+struct fed__axis fed__abscissa_axis_to(const struct fed__abscissa *x, double last, double more);
+
+/* Where a version stands; NAN: not known. */
+double fed__abscissa_place(const struct fed__abscissa *x, const struct fed__report_data *data,
+                           size_t version);
+
 /* The last version's place. */
 double fed__abscissa_last(const struct fed__abscissa *x, const struct fed__report_data *data);
 

@@ -7,10 +7,12 @@
 
 const char *const fed__report_style =
     ":root{color-scheme:light dark;--page:#fff;--card:#f5f6f8;--ink:#1a1e23;--soft:#59626d;"
-    "--rule:#dde1e6;--zero:#98a1ab;--a:#0062a8;--b:#b04400;--c:#00755a;--w:#b3195a}\n"
+    "--rule:#dde1e6;--zero:#98a1ab;--a:#0062a8;--b:#b04400;--c:#00755a;--w:#b3195a;--p:#6a3fb5;--o:"
+    "#6b6100;"
+    "--t:#00707a;--g:#5a5f66}\n"
     "@media (prefers-color-scheme:dark){:root{--page:#14171b;--card:#1d2126;--ink:#e9ebee;"
     "--soft:#a5aeb8;--rule:#31373e;--zero:#6b747e;--a:#66b8f2;--b:#f2a65a;--c:#45d1a3;"
-    "--w:#ff7fae}}\n"
+    "--w:#ff7fae;--p:#b79cf5;--o:#d6c84a;--t:#4fd0dc;--g:#aab1b9}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--page);color:var(--ink);"
     "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;"
@@ -60,6 +62,24 @@ const char *const fed__report_style =
     "(max-width:900px){.grid{grid-template-columns:minmax(0,1fr)}.tiles{grid-template-columns:"
     "repeat(2,minmax(0,1fr))}main{padding:20px 14px}}\n"
     "@media print{:root{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--zero:#888;"
-    "--a:#0062a8;--b:#b04400;--c:#00755a;--w:#b3195a}body{font-size:12px}main{padding:0}"
+    "--a:#0062a8;--b:#b04400;--c:#00755a;--w:#b3195a;--p:#6a3fb5;--o:#6b6100;--t:#00707a;--g:#"
+    "5a5f66}body{font-size:12px}main{padding:0}"
     ".tiles li,figure{border:1px solid #ccc;break-inside:avoid}tr{break-inside:avoid}"
     ".t,figure{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+
+/* Curves of a comparison: eight colours, those after the fourth with a dash. */
+const char *const fed__report_curve_style =
+    "svg .line.s0{stroke:var(--a)}svg .line.s1{stroke:var(--b)}svg .line.s2{stroke:var(--c)}"
+    "svg .line.s3{stroke:var(--w)}svg .line.s4{stroke:var(--p);stroke-dasharray:7 5}"
+    "svg .line.s5{stroke:var(--o);stroke-dasharray:7 5}"
+    "svg .line.s6{stroke:var(--t);stroke-dasharray:2 5}"
+    "svg .line.s7{stroke:var(--g);stroke-dasharray:2 5}\n"
+    "svg .dot.s0,svg .band.s0{fill:var(--a)}svg .dot.s1,svg .band.s1{fill:var(--b)}"
+    "svg .dot.s2,svg .band.s2{fill:var(--c)}svg .dot.s3,svg .band.s3{fill:var(--w)}"
+    "svg .dot.s4,svg .band.s4{fill:var(--p)}svg .dot.s5,svg .band.s5{fill:var(--o)}"
+    "svg .dot.s6,svg .band.s6{fill:var(--t)}svg .dot.s7,svg .band.s7{fill:var(--g)}\n"
+    ".legend{display:flex;flex-wrap:wrap;gap:2px 18px;margin:8px 0 4px;padding:0;list-style:none;"
+    "font-size:13.5px;color:var(--soft);overflow-wrap:anywhere}\n"
+    ".legend svg{display:inline-block;width:28px;min-width:0;margin-right:7px;vertical-align:"
+    "middle}\n"
+    "td small{display:block;color:var(--soft);font-size:12px}\n";

@@ -113,6 +113,12 @@ contains "$work/one/report.html" "after 6 rounds; 20 clients, data divided by di
   "is found least often" "Clients range from"
 expect 0 simulate other --data "$work/data" --seed 8 --quiet
 cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"
+expect 0 "$FED" report --compare "$work/one" "$work/other/" --out "$work/compared.html"
+said "wrote $work/compared.html"
+contains "$work/compared.html" "2 simulations in 1 group" "(2 seeds)" "Test accuracy over rounds"
+expect 2 "$FED" report --compare "$work/one"
+expect 6 "$FED" report --compare "$work/one" "$work/data"
+said "no run of fed simulate"
 for kind in iid shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
   expect 0 simulate kind --data "$work/data" --partition "$kind" --clients 30 --quiet
 done
