@@ -111,7 +111,7 @@ assert abs(right / 200 - summary["tested"]["accuracy"]) < 1e-9
 CHECK
 contains "$work/one/report.html" "after 6 rounds; 20 clients, data divided by dirichlet" \
   "is found least often" "Clients range from"
-expect 0 simulate other --data "$work/data" --seed 8 --quiet
+expect 0 simulate other --data "$work/data" --test "$work/test" --seed 8 --quiet
 cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"
 expect 0 "$FED" report --compare "$work/one" "$work/other/" --out "$work/compared.html"
 said "wrote $work/compared.html"
