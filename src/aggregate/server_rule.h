@@ -22,6 +22,7 @@ struct fed__server_rule_settings {
   double adaptivity;    /* of these: tau, what is added to the root */
   double regularizer;   /* feddyn: alpha */
   double control_scale; /* scaffold: of what clients send of their variates */
+  double mixing;        /* fedasync: alpha */
 };
 
 /* One version to the next. Vectors are of `count` elements. */
@@ -29,10 +30,12 @@ struct fed__server_turn {
   const struct fed__server_rule_settings *settings;
   size_t count;
   const float *current;
+  const float *base;        /* fedasync: the version that the client began with */
   const float *mean;        /* weighted, of the clients' updates */
   const float *second_mean; /* of their second vectors, if the rule's clients send them */
   double scalar_mean;       /* of their scalars, likewise */
   double participation;     /* clients whose updates came in, of all that there are */
+  double discount;          /* the mean of the updates\' staleness weights; 1: none is stale */
   const float *state[FED__SERVER_STATES_MAX];
   float *next_state[FED__SERVER_STATES_MAX]; /* may be the same as `state` */
   float *next;                               /* may not overlap with `current` */
@@ -51,6 +54,6 @@ struct fed__server_rule {
 
 extern const struct fed__server_rule fed__server_fedavg, fed__server_fedadagrad,
     fed__server_fedadam, fed__server_fedyogi, fed__server_scaffold, fed__server_fednova,
-    fed__server_feddyn;
+    fed__server_feddyn, fed__server_fedbuff, fed__server_fedasync;
 
 #endif

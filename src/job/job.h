@@ -25,6 +25,8 @@ enum fed__job_algorithm {
   FED__ALGORITHM_FEDADAGRAD,
   FED__ALGORITHM_FEDADAM,
   FED__ALGORITHM_FEDYOGI,
+  FED__ALGORITHM_FEDBUFF,
+  FED__ALGORITHM_FEDASYNC,
   FED__ALGORITHM_COUNT
 };
 
@@ -178,6 +180,9 @@ struct fed__job {
     double proximal;                 /* fedprox: mu */
     double regularizer;              /* feddyn: alpha */
     double beta1, beta2, adaptivity; /* fedadagrad, fedadam, fedyogi */
+    uint32_t buffer;                 /* fedbuff: updates that make a version */
+    uint32_t staleness_max;          /* fedbuff, fedasync: versions */
+    double mixing;                   /* fedasync: alpha */
     uint32_t population; /* scaffold, feddyn: clients in all; 0: all that are enrolled */
     char *rule;          /* "mean" */
     enum fed__job_weights weights;
@@ -237,6 +242,9 @@ FED_MUST int fed__job_parse_with(const struct fed_context *context, const char *
 /* The words for them in a job file. */
 const char *fed__job_algorithm_name(enum fed__job_algorithm algorithm);
 const char *fed__job_precision_name(enum fed_precision precision);
+
+/* The updates that make a version, where clients do not keep pace; 0: rounds in step. */
+uint32_t fed__job_buffer(const struct fed__job *job);
 
 /* How the job's model is to be loaded; borrows from the job. */
 void fed__job_model_options(const struct fed__job *job, struct fed_model_options *options);

@@ -211,10 +211,16 @@ static const char *const algorithms[] = {
     [FED__ALGORITHM_SCAFFOLD] = "scaffold", [FED__ALGORITHM_FEDNOVA] = "fednova",
     [FED__ALGORITHM_FEDDYN] = "feddyn",     [FED__ALGORITHM_FEDADAGRAD] = "fedadagrad",
     [FED__ALGORITHM_FEDADAM] = "fedadam",   [FED__ALGORITHM_FEDYOGI] = "fedyogi",
+    [FED__ALGORITHM_FEDBUFF] = "fedbuff",   [FED__ALGORITHM_FEDASYNC] = "fedasync",
     [FED__ALGORITHM_COUNT] = NULL};
 
 const char *fed__job_algorithm_name(enum fed__job_algorithm algorithm) {
   return algorithms[algorithm];
+}
+
+uint32_t fed__job_buffer(const struct fed__job *job) {
+  if (job->aggregate.algorithm == FED__ALGORITHM_FEDASYNC) return 1;
+  return job->aggregate.algorithm == FED__ALGORITHM_FEDBUFF ? job->aggregate.buffer : 0;
 }
 
 static const struct fed__setting aggregate[] = {
@@ -231,6 +237,13 @@ static const struct fed__setting aggregate[] = {
     {"adaptivity", FED__SETTING_NUMBER, AT(aggregate.adaptivity), .initial = "0.001", .above = 1,
      .maximum = 1e6,
      .meaning = "fedadagrad, fedadam, fedyogi: tau, added to the root of the mean square"},
+    {"buffer", FED__SETTING_COUNT, AT(aggregate.buffer), .initial = "10", .minimum = 1,
+     .maximum = 1000000, .unit = "updates", .meaning = "fedbuff: that make a version"},
+    {"staleness_max", FED__SETTING_COUNT, AT(aggregate.staleness_max), .initial = "10",
+     .maximum = 1000, .unit = "versions",
+     .meaning = "fedbuff, fedasync: an update is dropped if more were made since its client began"},
+    {"mixing", FED__SETTING_NUMBER, AT(aggregate.mixing), .initial = "0.6", .above = 1,
+     .maximum = 1, .meaning = "fedasync: alpha, the part of a client's model in the next version"},
     {"population", FED__SETTING_COUNT, AT(aggregate.population), .initial = "0",
      .maximum = 1000000000, .unit = "clients",
      .meaning = "scaffold, feddyn: how many there are; 0: all that are enrolled (or simulated)"},

@@ -18,6 +18,8 @@ static const struct fed__algorithm algorithms[] = {
     [FED__ALGORITHM_FEDADAGRAD] = {&fed__rule_plain, &fed__server_fedadagrad, 0},
     [FED__ALGORITHM_FEDADAM] = {&fed__rule_plain, &fed__server_fedadam, 0},
     [FED__ALGORITHM_FEDYOGI] = {&fed__rule_plain, &fed__server_fedyogi, 0},
+    [FED__ALGORITHM_FEDBUFF] = {&fed__rule_plain, &fed__server_fedbuff, MOMENTUM},
+    [FED__ALGORITHM_FEDASYNC] = {&fed__rule_plain, &fed__server_fedasync, 0},
 };
 
 const struct fed__algorithm *fed__algorithm_of(const struct fed__job *job) {
@@ -31,7 +33,7 @@ static const struct {
   const char *setting, *whose;
   size_t offset;
 } settings[] = {
-    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd and fedprox",
+    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd, fedprox and fedbuff",
      offsetof(struct fed__job, aggregate.server_momentum)},
     {PROXIMAL, "proximal", "fedprox", offsetof(struct fed__job, aggregate.proximal)},
     {REGULARIZER, "regularizer", "feddyn", offsetof(struct fed__job, aggregate.regularizer)},
@@ -102,11 +104,31 @@ static int check_full_gradient(const struct fed__job *job) {
   return FED_OK;
 }
 
+static int check_asynchronous(const struct fed__job *job) {
+  const uint32_t buffer = fed__job_buffer(job);
+  const char *name = fed__job_algorithm_name(job->aggregate.algorithm);
+  if (!buffer) return FED_OK;
+  if (job->rounds.minimum > buffer)
+    return FED_RAISE(
+        FED_E_INPUT,
+        "aggregate.algorithm '%s' makes a version of %u updates, but rounds.minimum is "
+        "%u: lower it, or use a larger aggregate.buffer with fedbuff",
+        name, buffer, job->rounds.minimum);
+  if (job->rounds.over_selection != 1 || job->rounds.selection.kind == FED__SELECTION_POISSON)
+    return FED_RAISE(
+        FED_E_INPUT,
+        "aggregate.algorithm '%s' has no cohorts: rounds.cohort is how many clients "
+        "train at a time; rounds.over_selection must be 1, rounds.selection not poisson",
+        name);
+  return FED_OK;
+}
+
 int fed__algorithm_check(const struct fed__job *job) {
   const struct fed__algorithm *algorithm = fed__algorithm_of(job);
   FED_TRY(check_unused(job, algorithm));
   FED_TRY(check_needed(job));
   FED_TRY(check_training(job, algorithm->client));
+  FED_TRY(check_asynchronous(job));
   return check_full_gradient(job);
 }
 
@@ -132,5 +154,6 @@ void fed__algorithm_settings(const struct fed__job *job, struct fed__client_rule
                                                .beta2 = job->aggregate.beta2,
                                                .adaptivity = job->aggregate.adaptivity,
                                                .regularizer = job->aggregate.regularizer,
-                                               .control_scale = control_scale(job)};
+                                               .control_scale = control_scale(job),
+                                               .mixing = job->aggregate.mixing};
 }

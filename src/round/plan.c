@@ -9,6 +9,10 @@
 #include "round/selection/selection.h"
 #include "stage/scalar.h"
 
+#include <math.h>
+
+#define STALE_WEIGHT_ONE 256 /* of an update that is not stale */
+
 static size_t elements_of_update(const struct fed__plan *plan) {
   const int scalar = plan->algorithm->client->sends_scalar;
   return plan->value_count + (scalar ? fed__scalar_digits(plan->shape.grid_bits) : 0);
@@ -32,6 +36,10 @@ int fed__plan_make(const struct fed__job *job, size_t element_count, struct fed_
                 .clients_max = fed__selection_clients_max(job)},
       .exchange_count = 1,
   };
+  if (fed__job_buffer(job)) {
+    plan->shape.weight_max *= STALE_WEIGHT_ONE;
+    plan->shape.clients_max = fed__job_buffer(job);
+  }
   if (!plan->rule)
     return FED_RAISE(FED_E_UNSUPPORTED, "aggregate.rule '%s' is not known; try 'mean'",
                      job->aggregate.rule);
@@ -129,6 +137,17 @@ uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count) {
   return example_count < job->aggregate.weight_max ? example_count : job->aggregate.weight_max;
 }
 
+uint64_t fed__plan_stale_weight(const struct fed__job *job, uint64_t example_count,
+                                uint64_t staleness) {
+  const uint64_t weight = fed__plan_weight(job, example_count);
+  if (!fed__job_buffer(job)) return weight;
+  return weight * (uint64_t)llrint(STALE_WEIGHT_ONE / sqrt(1 + (double)staleness));
+}
+
+uint64_t fed__plan_training_number(const struct fed__job *job, uint64_t round, uint32_t attempt) {
+  return fed__job_buffer(job) && attempt > 1 ? round + ((uint64_t)(attempt - 1) << 40) : round;
+}
+
 uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const char *client) {
   struct fed_rng rng;
   fed__rng_init(&rng, job->seed, "train", round, fed__name_number(client));
@@ -175,17 +194,20 @@ static double participation(const struct fed__job *job, const struct fed__plan_v
 /* `mean`: the update's values. */
 static void take_turn(const struct fed__job *job, const struct fed__plan *plan,
                       const struct fed__plan_version *version, const float *mean, double scalar,
-                      struct fed_params *next, struct fed_params *next_state) {
+                      uint64_t weight_sum, struct fed_params *next, struct fed_params *next_state) {
   const size_t count = plan->parameter_count;
   float *state[FED__SERVER_STATES_MAX] = {NULL};
-  struct fed__server_turn turn = {.settings = &plan->server,
-                                  .count = count,
-                                  .current = fed_params_floats(version->model),
-                                  .mean = mean,
-                                  .second_mean = plan->value_count > count ? mean + count : NULL,
-                                  .scalar_mean = scalar,
-                                  .participation = participation(job, version),
-                                  .next = fed_params_floats(next)};
+  struct fed__server_turn turn = {
+      .settings = &plan->server,
+      .count = count,
+      .current = fed_params_floats(version->model),
+      .mean = mean,
+      .second_mean = plan->value_count > count ? mean + count : NULL,
+      .scalar_mean = scalar,
+      .participation = participation(job, version),
+      .discount = version->fresh_weight ? (double)weight_sum / (double)version->fresh_weight : 1,
+      .base = version->base ? fed_params_floats(version->base) : NULL,
+      .next = fed_params_floats(next)};
   point_to(version->state, state);
   for (size_t i = 0; i < FED__SERVER_STATES_MAX; i++) turn.state[i] = state[i];
   point_to(next_state, turn.next_state);
@@ -202,7 +224,7 @@ static int make_next(const struct fed__job *job, const struct fed__plan *plan,
   FED_TRY(fed__stage_run_server(&plan->stages, sum, weight_sum, plan->value_count, mean));
   if (plan->algorithm->client->sends_scalar)
     scalar = fed__scalar_mean(sum + plan->value_count, plan->shape.grid_bits, weight_sum);
-  take_turn(job, plan, version, mean, scalar, next, next_state);
+  take_turn(job, plan, version, mean, scalar, weight_sum, next, next_state);
   return FED_OK;
 }
 

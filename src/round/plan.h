@@ -37,6 +37,15 @@ FED_MUST int fed__plan_check_training(const struct fed_context *context, const s
 /* The weight of an update that was made from so many examples. */
 uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count);
 
+/* The same, if so many versions were made since the client began: times 256 / sqrt(1 + staleness),
+ * rounded. Of rounds in step it is fed__plan_weight. */
+uint64_t fed__plan_stale_weight(const struct fed__job *job, uint64_t example_count,
+                                uint64_t staleness);
+
+/* What stands for the round in the seed of a client's training: in asynchronous training a client
+ * may have several tasks in a round, which `attempt` numbers. */
+uint64_t fed__plan_training_number(const struct fed__job *job, uint64_t round, uint32_t attempt);
+
 /* The seed of a client's training in a round: from the job's seed, the round and the client's
  * name, so that a round that is run again trains the same. */
 uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const char *client);
@@ -49,8 +58,11 @@ FED_MUST int fed__plan_start_state(const struct fed_context *context, const stru
 /* A version, and the round that makes the next of it. */
 struct fed__plan_version {
   const struct fed_params *model, *state;
-  uint64_t reported;   /* updates in the aggregate */
-  uint64_t population; /* clients in all; the job's own number goes before it */
+  uint64_t reported;             /* updates in the aggregate */
+  uint64_t population;           /* clients in all; the job's own number goes before it */
+  const struct fed_params *base; /* asynchronous: the version that the (last) client began with */
+  uint64_t fresh_weight; /* asynchronous: the sum of fed__plan_stale_weight for staleness 0 of
+                            those that are in the aggregate; 0: rounds in step */
 };
 
 /* The next model: the mean of what was folded into `aggregate`, then the server's rule. `next` and

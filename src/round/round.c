@@ -3,28 +3,25 @@
  * round.c: the server's table of states. Each cell of the table is a small function; an empty
  * cell is an event that the state does not expect.
  */
-#include "round/round.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "round/round_parts.h"
 
 #include <math.h>
 
 #define ROUNDING 1e-6 /* 100 * 1.1 is a little over 110, but means 110 */
 
-typedef int step_fn(struct fed__round *round, const struct fed__round_event *event,
-                    struct fed__round_driver *driver);
-
-static void emit(struct fed__round *round, struct fed__round_driver *driver,
-                 enum fed__round_effect_type type, uint32_t client, const char *reason) {
+void fed__round_emit(struct fed__round *round, struct fed__round_driver *driver,
+                     enum fed__round_effect_type type, uint32_t client, const char *reason) {
   const struct fed__round_effect effect = {type, client, round->ending, reason};
   driver->effect(driver, round, &effect);
 }
 
-static void finish(struct fed__round *round, struct fed__round_driver *driver,
-                   enum fed__round_end end) {
+void fed__round_finish(struct fed__round *round, struct fed__round_driver *driver,
+                       enum fed__round_end end) {
   round->phase = FED__PHASE_FINISHED;
   round->ending = end;
-  emit(round, driver, FED__EFFECT_FINISH, 0, fed__round_end_name(end));
+  fed__round_emit(round, driver, FED__EFFECT_FINISH, 0, fed__round_end_name(end));
 }
 
 /* ---- gathering ------------------------------------------------------------------------------ */
@@ -35,7 +32,7 @@ static void give_task(struct fed__round *round, struct fed__round_driver *driver
   round->waiting[client] = 0;
   round->member[client] = FED__MEMBER_WORKING;
   fed__selection_note_given(&round->selection, client, now_ms);
-  emit(round, driver, FED__EFFECT_GIVE_TASK, client, NULL);
+  fed__round_emit(round, driver, FED__EFFECT_GIVE_TASK, client, NULL);
 }
 
 static void give_tasks_to_waiting(struct fed__round *round, struct fed__round_driver *driver,
@@ -76,10 +73,11 @@ static void fail_round(struct fed__round *round, struct fed__round_driver *drive
   round->failures_in_row++;
   round->phase = FED__PHASE_FAILED;
   round->retry_at_ms = now_ms + back_off_ms(round);
-  emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, reason);
+  fed__round_emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, reason);
   if (round->failures_in_row < round->settings.failures_max) return;
   /* Only the training can fail a job: without its last evaluation the model is as good. */
-  finish(round, driver, round->kind == FED__ROUND_TRAIN ? FED__END_FAILURES : round->ending);
+  fed__round_finish(round, driver,
+                    round->kind == FED__ROUND_TRAIN ? FED__END_FAILURES : round->ending);
 }
 
 static void draw_cohort(struct fed__round *round, uint32_t wanted) {
@@ -99,7 +97,7 @@ static void open_round(struct fed__round *round, struct fed__round_driver *drive
     round->member[round->cohort[i]] = FED__MEMBER_INVITED;
     fed__selection_note_chosen(&round->selection, round->cohort[i], round->round);
   }
-  emit(round, driver, FED__EFFECT_OPEN_ROUND, 0, NULL);
+  fed__round_emit(round, driver, FED__EFFECT_OPEN_ROUND, 0, NULL);
   if (round->cohort_count < round->settings.minimum)
     fail_round(round, driver, now_ms, "fewer clients than the minimum were drawn");
   else
@@ -125,16 +123,16 @@ static void gather(struct fed__round *round, struct fed__round_driver *driver, i
   open_round_if_possible(round, driver, now_ms);
 }
 
-static int check_in_waits(struct fed__round *round, const struct fed__round_event *event,
-                          struct fed__round_driver *driver) {
+int fed__round_note_waiting(struct fed__round *round, const struct fed__round_event *event,
+                            struct fed__round_driver *driver) {
   (void)driver;
   if (!round->waiting[event->client]) round->waiting_count++;
   round->waiting[event->client] = 1;
   return FED_OK;
 }
 
-static int leaves(struct fed__round *round, const struct fed__round_event *event,
-                  struct fed__round_driver *driver) {
+int fed__round_note_left(struct fed__round *round, const struct fed__round_event *event,
+                         struct fed__round_driver *driver) {
   (void)driver;
   if (round->waiting[event->client]) round->waiting_count--;
   round->waiting[event->client] = 0;
@@ -143,29 +141,29 @@ static int leaves(struct fed__round *round, const struct fed__round_event *event
 
 static int gathering_check_in(struct fed__round *round, const struct fed__round_event *event,
                               struct fed__round_driver *driver) {
-  FED_TRY(check_in_waits(round, event, driver));
+  FED_TRY(fed__round_note_waiting(round, event, driver));
   open_round_if_possible(round, driver, event->now_ms);
   return FED_OK;
 }
 
-static int time_is_up(const struct fed__round *round, int64_t now_ms) {
+int fed__round_time_is_up(const struct fed__round *round, int64_t now_ms) {
   return round->settings.time_max_ms &&
          now_ms - round->job_started_ms >= round->settings.time_max_ms;
 }
 
 static int gathering_time(struct fed__round *round, const struct fed__round_event *event,
                           struct fed__round_driver *driver) {
-  if (time_is_up(round, event->now_ms))
-    finish(round, driver, FED__END_TIME);
+  if (fed__round_time_is_up(round, event->now_ms))
+    fed__round_finish(round, driver, FED__END_TIME);
   else
     open_round_if_possible(round, driver, event->now_ms);
   return FED_OK;
 }
 
-static int finish_now(struct fed__round *round, const struct fed__round_event *event,
-                      struct fed__round_driver *driver) {
+int fed__round_finish_now(struct fed__round *round, const struct fed__round_event *event,
+                          struct fed__round_driver *driver) {
   (void)event;
-  finish(round, driver, FED__END_STOPPED);
+  fed__round_finish(round, driver, FED__END_STOPPED);
   return FED_OK;
 }
 
@@ -184,7 +182,7 @@ static void next_exchange(struct fed__round *round, struct fed__round_driver *dr
   round->cohort_count = kept;
   round->lost_count = 0;
   round->exchange++;
-  emit(round, driver, FED__EFFECT_NEXT_EXCHANGE, 0, NULL);
+  fed__round_emit(round, driver, FED__EFFECT_NEXT_EXCHANGE, 0, NULL);
   begin_exchange(round, driver, now_ms);
 }
 
@@ -200,7 +198,7 @@ static void close_exchange(struct fed__round *round, struct fed__round_driver *d
   }
   note_overdue(round, now_ms);
   round->phase = FED__PHASE_CLOSING;
-  emit(round, driver, FED__EFFECT_CLOSE_ROUND, 0, NULL);
+  fed__round_emit(round, driver, FED__EFFECT_CLOSE_ROUND, 0, NULL);
 }
 
 static uint32_t answers_wanted(const struct fed__round *round) {
@@ -220,7 +218,7 @@ static void settle_exchange(struct fed__round *round, struct fed__round_driver *
 
 static int exchange_check_in(struct fed__round *round, const struct fed__round_event *event,
                              struct fed__round_driver *driver) {
-  FED_TRY(check_in_waits(round, event, driver));
+  FED_TRY(fed__round_note_waiting(round, event, driver));
   const uint8_t member = round->member[event->client];
   if (member == FED__MEMBER_INVITED || member == FED__MEMBER_WORKING)
     give_task(round, driver, event->client, event->now_ms);
@@ -238,8 +236,8 @@ static int dismiss_late(struct fed__round *round, const struct fed__round_event 
   const int counted = event->round == round->round && event->attempt == round->attempt &&
                       round->phase == FED__PHASE_CLOSING &&
                       round->member[event->client] == FED__MEMBER_REPORTED;
-  emit(round, driver, counted ? FED__EFFECT_COUNTED_BEFORE : FED__EFFECT_DISMISS, event->client,
-       "the round is over");
+  fed__round_emit(round, driver, counted ? FED__EFFECT_COUNTED_BEFORE : FED__EFFECT_DISMISS,
+                  event->client, "the round is over");
   return FED_OK;
 }
 
@@ -248,18 +246,19 @@ static int exchange_reported(struct fed__round *round, const struct fed__round_e
   if (!is_of_this_exchange(round, event)) return dismiss_late(round, event, driver);
   const uint8_t member = round->member[event->client];
   if (member == FED__MEMBER_REPORTED) {
-    emit(round, driver, FED__EFFECT_COUNTED_BEFORE, event->client, NULL);
+    fed__round_emit(round, driver, FED__EFFECT_COUNTED_BEFORE, event->client, NULL);
     return FED_OK;
   }
   if (member == FED__MEMBER_NONE || member == FED__MEMBER_LOST) {
-    emit(round, driver, FED__EFFECT_DISMISS, event->client, "not a member of this round");
+    fed__round_emit(round, driver, FED__EFFECT_DISMISS, event->client,
+                    "not a member of this round");
     return FED_OK;
   }
   round->member[event->client] = FED__MEMBER_REPORTED;
   round->reported_count++;
   if (round->kind == FED__ROUND_TRAIN)
     fed__selection_note_trained(&round->selection, event->client, round->round, event->now_ms);
-  emit(round, driver, FED__EFFECT_COUNT, event->client, NULL);
+  fed__round_emit(round, driver, FED__EFFECT_COUNT, event->client, NULL);
   settle_exchange(round, driver, event->now_ms);
   return FED_OK;
 }
@@ -288,14 +287,14 @@ static int exchange_time(struct fed__round *round, const struct fed__round_event
 
 static int exchange_stop(struct fed__round *round, const struct fed__round_event *event,
                          struct fed__round_driver *driver) {
-  emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, "the job was stopped");
-  return finish_now(round, event, driver);
+  fed__round_emit(round, driver, FED__EFFECT_FAIL_ROUND, 0, "the job was stopped");
+  return fed__round_finish_now(round, event, driver);
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */
 
-static enum fed__round_end end_after(const struct fed__round *round,
-                                     const struct fed__round_event *event) {
+enum fed__round_end fed__round_end_after(const struct fed__round *round,
+                                         const struct fed__round_event *event) {
   const struct fed__round_settings *s = &round->settings;
   if (round->stopping) return FED__END_STOPPED;
   if (event->measured && s->stop_metric == FED__METRIC_ACCURACY &&
@@ -304,45 +303,49 @@ static enum fed__round_end end_after(const struct fed__round *round,
   if (event->measured && s->stop_metric == FED__METRIC_LOSS && event->loss <= s->stop_at_most)
     return FED__END_TARGET;
   if (round->round >= s->rounds) return FED__END_ROUNDS;
-  if (time_is_up(round, event->now_ms)) return FED__END_TIME;
+  if (fed__round_time_is_up(round, event->now_ms)) return FED__END_TIME;
   return FED__END_NONE;
 }
 
-static void start_round(struct fed__round *round, struct fed__round_driver *driver,
-                        int64_t now_ms) {
+void fed__round_start_next(struct fed__round *round, struct fed__round_driver *driver,
+                           int64_t now_ms) {
   round->round++;
   round->attempt = 1;
-  gather(round, driver, now_ms);
+  if (fed__round_is_asynchronous(round))
+    fed__round_gather_async(round, driver, now_ms);
+  else
+    gather(round, driver, now_ms);
 }
 
 static int closing_model(struct fed__round *round, const struct fed__round_event *event,
                          struct fed__round_driver *driver) {
   round->failures_in_row = 0;
   if (round->kind == FED__ROUND_EVALUATE) {
-    finish(round, driver, round->ending);
+    fed__round_finish(round, driver, round->ending);
     return FED_OK;
   }
-  round->ending = end_after(round, event);
+  round->ending = fed__round_end_after(round, event);
   if (round->ending != FED__END_NONE) {
     if (!round->settings.final_evaluation || round->ending == FED__END_STOPPED) {
-      finish(round, driver, round->ending);
+      fed__round_finish(round, driver, round->ending);
       return FED_OK;
     }
     round->kind = FED__ROUND_EVALUATE;
   }
-  start_round(round, driver, event->now_ms);
+  fed__round_start_next(round, driver, event->now_ms);
   return FED_OK;
 }
 
 static int closing_model_failed(struct fed__round *round, const struct fed__round_event *event,
                                 struct fed__round_driver *driver) {
   fail_round(round, driver, event->now_ms, "the new model could not be made");
-  if (round->stopping && round->phase == FED__PHASE_FAILED) finish(round, driver, FED__END_STOPPED);
+  if (round->stopping && round->phase == FED__PHASE_FAILED)
+    fed__round_finish(round, driver, FED__END_STOPPED);
   return FED_OK;
 }
 
-static int closing_stop(struct fed__round *round, const struct fed__round_event *event,
-                        struct fed__round_driver *driver) {
+int fed__round_stop_later(struct fed__round *round, const struct fed__round_event *event,
+                          struct fed__round_driver *driver) {
   (void)event, (void)driver;
   round->stopping = 1;
   return FED_OK;
@@ -352,8 +355,8 @@ static int closing_stop(struct fed__round *round, const struct fed__round_event 
 
 static int failed_time(struct fed__round *round, const struct fed__round_event *event,
                        struct fed__round_driver *driver) {
-  if (time_is_up(round, event->now_ms)) {
-    finish(round, driver, FED__END_TIME);
+  if (fed__round_time_is_up(round, event->now_ms)) {
+    fed__round_finish(round, driver, FED__END_TIME);
   } else if (event->now_ms >= round->retry_at_ms) {
     round->attempt++;
     gather(round, driver, event->now_ms);
@@ -361,45 +364,45 @@ static int failed_time(struct fed__round *round, const struct fed__round_event *
   return FED_OK;
 }
 
-static int ignore(struct fed__round *round, const struct fed__round_event *event,
-                  struct fed__round_driver *driver) {
+int fed__round_ignore(struct fed__round *round, const struct fed__round_event *event,
+                      struct fed__round_driver *driver) {
   (void)round, (void)event, (void)driver;
   return FED_OK;
 }
 
-static step_fn *const table[FED__PHASE_COUNT][FED__EVENT_COUNT] = {
+static fed__round_step_fn *const table[FED__PHASE_COUNT][FED__EVENT_COUNT] = {
     [FED__PHASE_GATHERING] = {[FED__EVENT_CHECK_IN] = gathering_check_in,
-                              [FED__EVENT_LEFT] = leaves,
+                              [FED__EVENT_LEFT] = fed__round_note_left,
                               [FED__EVENT_REPORTED] = dismiss_late,
-                              [FED__EVENT_LOST] = ignore,
+                              [FED__EVENT_LOST] = fed__round_ignore,
                               [FED__EVENT_TIME] = gathering_time,
-                              [FED__EVENT_STOP] = finish_now},
+                              [FED__EVENT_STOP] = fed__round_finish_now},
     [FED__PHASE_EXCHANGE] = {[FED__EVENT_CHECK_IN] = exchange_check_in,
-                             [FED__EVENT_LEFT] = leaves,
+                             [FED__EVENT_LEFT] = fed__round_note_left,
                              [FED__EVENT_REPORTED] = exchange_reported,
                              [FED__EVENT_LOST] = exchange_lost,
                              [FED__EVENT_TIME] = exchange_time,
                              [FED__EVENT_STOP] = exchange_stop},
-    [FED__PHASE_CLOSING] = {[FED__EVENT_CHECK_IN] = check_in_waits,
-                            [FED__EVENT_LEFT] = leaves,
+    [FED__PHASE_CLOSING] = {[FED__EVENT_CHECK_IN] = fed__round_note_waiting,
+                            [FED__EVENT_LEFT] = fed__round_note_left,
                             [FED__EVENT_REPORTED] = dismiss_late,
-                            [FED__EVENT_LOST] = ignore,
-                            [FED__EVENT_TIME] = ignore,
+                            [FED__EVENT_LOST] = fed__round_ignore,
+                            [FED__EVENT_TIME] = fed__round_ignore,
                             [FED__EVENT_MODEL] = closing_model,
                             [FED__EVENT_MODEL_FAILED] = closing_model_failed,
-                            [FED__EVENT_STOP] = closing_stop},
-    [FED__PHASE_FAILED] = {[FED__EVENT_CHECK_IN] = check_in_waits,
-                           [FED__EVENT_LEFT] = leaves,
+                            [FED__EVENT_STOP] = fed__round_stop_later},
+    [FED__PHASE_FAILED] = {[FED__EVENT_CHECK_IN] = fed__round_note_waiting,
+                           [FED__EVENT_LEFT] = fed__round_note_left,
                            [FED__EVENT_REPORTED] = dismiss_late,
-                           [FED__EVENT_LOST] = ignore,
+                           [FED__EVENT_LOST] = fed__round_ignore,
                            [FED__EVENT_TIME] = failed_time,
-                           [FED__EVENT_STOP] = finish_now},
-    [FED__PHASE_FINISHED] = {[FED__EVENT_CHECK_IN] = ignore,
-                             [FED__EVENT_LEFT] = ignore,
+                           [FED__EVENT_STOP] = fed__round_finish_now},
+    [FED__PHASE_FINISHED] = {[FED__EVENT_CHECK_IN] = fed__round_ignore,
+                             [FED__EVENT_LEFT] = fed__round_ignore,
                              [FED__EVENT_REPORTED] = dismiss_late,
-                             [FED__EVENT_LOST] = ignore,
-                             [FED__EVENT_TIME] = ignore,
-                             [FED__EVENT_STOP] = ignore},
+                             [FED__EVENT_LOST] = fed__round_ignore,
+                             [FED__EVENT_TIME] = fed__round_ignore,
+                             [FED__EVENT_STOP] = fed__round_ignore},
 };
 
 static int is_about_client(enum fed__round_event_type type) {
@@ -412,7 +415,9 @@ int fed__round_step(struct fed__round *round, const struct fed__round_event *eve
   FED_REQUIRE((unsigned)event->type < FED__EVENT_COUNT);
   if (is_about_client(event->type) && event->client >= round->client_count)
     return FED_RAISE(FED_E_RANGE, "client %u of %u", event->client, round->client_count);
-  step_fn *step = table[round->phase][event->type];
+  fed__round_step_fn *step = fed__round_is_asynchronous(round)
+                                 ? fed__round_async_table[round->phase][event->type]
+                                 : table[round->phase][event->type];
   if (!step)
     return FED_RAISE(FED_E_ORDER, "event %d is not expected while %s", (int)event->type,
                      fed__round_phase_name(round->phase));
@@ -442,6 +447,8 @@ void fed__round_settings_from_job(const struct fed__job *job, uint32_t exchange_
       .stop_at_least = job->stop.at_least,
       .stop_at_most = job->stop.at_most,
       .seed = job->seed,
+      .buffer = fed__job_buffer(job),
+      .staleness_max = job->aggregate.staleness_max,
       .selection = job->rounds.selection,
   };
 }
@@ -467,6 +474,7 @@ void fed__round_clear(struct fed__round *round) {
   fed__free(round->context, round->waiting);
   fed__free(round->context, round->member);
   fed__free(round->context, round->cohort);
+  fed__free(round->context, round->tasks);
   fed__selection_clear(&round->selection);
   *round = (struct fed__round){0};
 }
@@ -479,6 +487,15 @@ static int grow(const struct fed_context *context, uint8_t **array, uint32_t fro
   return FED_OK;
 }
 
+static int make_room_for_tasks(struct fed__round *round, uint32_t count) {
+  if (!round->settings.buffer || count <= round->client_count) return FED_OK;
+  struct fed__open_task *moved = fed__resize(round->context, round->tasks, count, sizeof *moved);
+  if (!moved) return FED_E_MEMORY;
+  round->tasks = moved;
+  memset(moved + round->client_count, 0, (count - round->client_count) * sizeof *moved);
+  return FED_OK;
+}
+
 int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   if (count <= round->client_count) return FED_OK;
   FED_TRY(grow(round->context, &round->waiting, round->client_count, count));
@@ -486,9 +503,14 @@ int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   uint32_t *moved = fed__resize(round->context, round->cohort, count, sizeof *moved);
   if (!moved) return FED_E_MEMORY;
   round->cohort = moved;
+  FED_TRY(make_room_for_tasks(round, count));
   FED_TRY(fed__selection_set_client_count(&round->selection, count));
   round->client_count = count;
   return FED_OK;
+}
+
+uint32_t fed__round_task_attempt(const struct fed__round *round, uint32_t client) {
+  return fed__round_is_asynchronous(round) ? round->tasks[client].number : round->attempt;
 }
 
 struct fed__client_facts *fed__round_facts(struct fed__round *round, uint32_t client) {
@@ -529,7 +551,8 @@ int64_t fed__round_next_ms(const struct fed__round *round) {
                ? earlier(round->gather_since_ms + s->gather_ms, time_up_ms)
                : time_up_ms;
   case FED__PHASE_EXCHANGE:
-    return round->deadline_ms;
+    return fed__round_is_asynchronous(round) ? fed__round_next_overdue_ms(round)
+                                             : round->deadline_ms;
   case FED__PHASE_FAILED:
     return earlier(round->retry_at_ms, time_up_ms);
   default:

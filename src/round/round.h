@@ -56,6 +56,8 @@ struct fed__round_settings {
   enum fed__job_metric stop_metric;
   double stop_at_least, stop_at_most;
   uint64_t seed;
+  uint32_t buffer; /* answers that make a version; 0: rounds in step */
+  uint32_t staleness_max;
   struct fed__selection_settings selection; /* its groups are the job's, which must outlive the
                                                round */
 };
@@ -122,6 +124,14 @@ enum fed__member {
   FED__MEMBER_LOST
 };
 
+/* A client's task in asynchronous training. */
+struct fed__open_task {
+  uint64_t round;  /* in which it was given: its model is the version before; 0: none yet */
+  uint32_t number; /* of the client's tasks in that round; its events have it as `attempt` */
+  int counted;
+  int64_t given_ms;
+};
+
 struct fed__round {
   const struct fed_context *context;
   struct fed__round_settings settings;
@@ -130,9 +140,12 @@ struct fed__round {
   uint64_t round; /* counts from 1 */
   uint32_t attempt, exchange;
   uint32_t client_count;
-  uint8_t *waiting; /* by client: has an unanswered check-in */
-  uint8_t *member;  /* by client: enum fed__member in the open round */
-  uint32_t *cohort; /* the open round's clients */
+  uint8_t *waiting;             /* by client: has an unanswered check-in */
+  uint8_t *member;              /* by client: enum fed__member in the open round */
+  uint32_t *cohort;             /* the open round's clients; asynchronous: those at work */
+  struct fed__open_task *tasks; /* by client, if asynchronous */
+  uint32_t draw_count;          /* in this round, if asynchronous */
+  uint32_t early_count;         /* of answers for the next, if asynchronous */
   struct fed__selection selection;
   uint32_t cohort_count, waiting_count, reported_count, lost_count;
   uint32_t failures_in_row;
@@ -151,6 +164,13 @@ void fed__round_clear(struct fed__round *round);
 
 /* Make room for clients 0 … count-1. */
 FED_MUST int fed__round_set_client_count(struct fed__round *round, uint32_t count);
+
+/* Is the round at hand one without a common pace (round_async.c)? */
+int fed__round_is_asynchronous(const struct fed__round *round);
+
+/* The attempt that a client's task carries: the round's, or in asynchronous training the number of
+ * the client's tasks in this round. */
+uint32_t fed__round_task_attempt(const struct fed__round *round, uint32_t client);
 
 /* What is known about a client, for the driver to add to: examples, loss, group. NULL if the job's
  * rule of selection looks at no facts. Valid until the number of clients changes. */

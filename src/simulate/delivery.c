@@ -192,7 +192,7 @@ static int work(struct fed__simulation *simulation, const struct fed__device *de
                                            .empty = (uint8_t)evaluates_only(simulation),
                                            .client = client,
                                            .round = round->round,
-                                           .attempt = round->attempt,
+                                           .attempt = fed__round_task_attempt(round, client),
                                            .exchange = round->exchange};
   FED_TRY(put_own(simulation, &answer, simulation->now_us, &kept));
   if (!kept) note(simulation, FED__TROUBLE_WENT_AWAY);
@@ -206,7 +206,8 @@ int fed__delivery_give_task(struct fed__simulation *simulation, uint32_t client)
   if (is_lost(simulation))
     return ask_later(simulation, client, simulation->now_us,
                      simulation->now_us + resend_us(simulation));
-  if (fed__device_drops_out(&simulation->devices, &device, client, round->round, round->attempt))
+  if (fed__device_drops_out(&simulation->devices, &device, client, round->round,
+                            fed__round_task_attempt(round, client)))
     return drop_out(simulation, client);
   return work(simulation, &device, client);
 }

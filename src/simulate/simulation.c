@@ -35,7 +35,9 @@ static int make_room(struct fed__simulation *simulation, size_t count) {
 
 static void open_round(struct fed__simulation *simulation) {
   const struct fed__round *round = &simulation->round;
-  note_failure(simulation, make_room(simulation, round->cohort_count));
+  const uint32_t buffer = round->settings.buffer;
+  note_failure(simulation,
+               make_room(simulation, round->cohort_count > buffer ? round->cohort_count : buffer));
   simulation->visit_count = 0;
   simulation->round_started_us = real_us(simulation);
   simulation->open.round = round->round;
@@ -63,6 +65,19 @@ static void tell_round(struct fed__simulation *simulation) {
   simulation->round_told = 1;
 }
 
+/* The client that has answered, and which version it began with: the one before its task's round.
+ */
+static struct fed__visit visit_of(const struct fed__simulation *simulation, uint32_t client) {
+  const struct fed__round *round = &simulation->round;
+  const int alone = fed__round_is_asynchronous(round);
+  const uint64_t given = alone ? round->tasks[client].round : round->round;
+  return (struct fed__visit){.client = client,
+                             .number = fed__plan_training_number(
+                                 simulation->job, given, fed__round_task_attempt(round, client)),
+                             .base_version = given - 1,
+                             .staleness = round->round - given};
+}
+
 static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
                       const struct fed__round_effect *effect) {
   struct fed__simulation *simulation = (struct fed__simulation *)self;
@@ -76,7 +91,7 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     break;
   case FED__EFFECT_COUNT:
     if (simulation->visit_count < simulation->visits_max)
-      simulation->visits[simulation->visit_count++] = (struct fed__visit){.client = effect->client};
+      simulation->visits[simulation->visit_count++] = visit_of(simulation, effect->client);
     break;
   case FED__EFFECT_CLOSE_ROUND:
     simulation->closing = 1;
@@ -129,6 +144,7 @@ static void settle_memory(struct fed__simulation *simulation, int counts) {
       fed__free(simulation->context, visit->to_keep);
     visit->to_keep = NULL;
     visit->kept = NULL;
+    visit->base = NULL;
   }
 }
 
@@ -137,22 +153,30 @@ static const float *vector_for_clients(const struct fed__simulation *simulation)
                                                          : NULL;
 }
 
+/* Where the client begins, and with what it kept. */
+static int equip(const struct fed__simulation *simulation, struct fed__visit *visit) {
+  const struct fed__client_memory *memory = &simulation->memory;
+  if (memory->vectors) visit->kept = memory->vectors[visit->client];
+  if (!simulation->past.count || visit->base_version == simulation->version) return FED_OK;
+  visit->base = fed__past_models_find(&simulation->past, visit->base_version);
+  FED_REQUIRE(visit->base);
+  return FED_OK;
+}
+
 static int visit_cohort(struct fed__simulation *simulation) {
   struct fed__simulated_round *open = &simulation->open;
-  const struct fed__client_memory *memory = &simulation->memory;
   struct fed__visit_sums sums;
   const struct fed__visits visits = {
       .params = &simulation->current,
       .from_server = vector_for_clients(simulation),
-      .round = open->round,
       .train = open->kind == FED__ROUND_TRAIN,
       .evaluate =
           fed__plan_evaluates(simulation->job, open->round, open->kind == FED__ROUND_EVALUATE),
       .measure_distance = is_measured(simulation, open->round),
       .visits = simulation->visits,
       .count = simulation->visit_count};
-  for (size_t i = 0; memory->vectors && i < simulation->visit_count; i++)
-    simulation->visits[i].kept = memory->vectors[simulation->visits[i].client];
+  for (size_t i = 0; i < simulation->visit_count; i++)
+    FED_TRY(equip(simulation, &simulation->visits[i]));
   simulation->plan.rule->begin(simulation->aggregate);
   FED_TRY(fed__pool_visit(simulation->pool, &visits, simulation->aggregate, &sums));
   simulation->visits_done += visits.count;
@@ -161,6 +185,7 @@ static int visit_cohort(struct fed__simulation *simulation) {
   open->evaluated = sums.evaluated;
   open->diverged = (uint32_t)sums.diverged_count;
   open->clamped_count = sums.clamped_count;
+  simulation->fresh_weight = simulation->past.count ? sums.fresh_weight : 0;
   if (!visits.evaluate || simulation->job->simulate.evaluate.clients != FED__EVALUATED_COHORT)
     return FED_OK;
   open->clients.version = simulation->version;
@@ -185,6 +210,11 @@ static void note_visits(struct fed__simulation *simulation, double model_moved) 
   if (measured) fed__drift_finish(drift, model_moved);
 }
 
+static const struct fed_params *base_of_last(const struct fed__simulation *simulation) {
+  const struct fed__visit *last = &simulation->visits[simulation->visit_count - 1];
+  return last->base ? last->base : &simulation->current;
+}
+
 /* FED_E_NOT_FINITE for a model that no round should go on from: a failure of the round, not of the
  * simulation. */
 static int make_model(struct fed__simulation *simulation) {
@@ -196,7 +226,9 @@ static int make_model(struct fed__simulation *simulation) {
   const struct fed__plan_version version = {.model = &simulation->current,
                                             .state = &simulation->state,
                                             .reported = simulation->visit_count - open->diverged,
-                                            .population = simulation->eligible_count};
+                                            .population = simulation->eligible_count,
+                                            .base = base_of_last(simulation),
+                                            .fresh_weight = simulation->fresh_weight};
   FED_TRY(fed__plan_next_model(simulation->job, &simulation->plan, simulation->aggregate, &version,
                                &next, &next_state));
   const int code = fed_params_check_finite(&next);
@@ -206,7 +238,7 @@ static int make_model(struct fed__simulation *simulation) {
     return code;
   }
   const double moved = fed__params_distance(&next, &simulation->current);
-  fed_params_clear(&simulation->current);
+  fed__past_models_put(&simulation->past, simulation->version, &simulation->current);
   fed_params_clear(&simulation->state);
   simulation->current = next;
   simulation->state = next_state;
@@ -420,6 +452,11 @@ static int check_job(const struct fed__job *job, const struct fed_model *model) 
                      job->train.trainer);
   if (!job->data.name)
     return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
+  if (fed__job_buffer(job) && job->simulate.faults.server_crash > 0)
+    return FED_RAISE(FED_E_UNSUPPORTED,
+                     "aggregate.algorithm '%s' with simulate.faults.server_crash: crashes of the "
+                     "server can be simulated for rounds in step only",
+                     fed__job_algorithm_name(job->aggregate.algorithm));
   if (fed_model_local_params(model)->count)
     return FED_RAISE(FED_E_UNSUPPORTED, "model.statistics 'local': what stays at each agent cannot "
                                         "be simulated yet; 'average' or 'freeze' can");
@@ -437,6 +474,8 @@ static int build(struct fed__simulation *simulation,
                                       &simulation->aggregate));
   FED_TRY(fed_params_copy(&simulation->current, setting->context, start));
   FED_TRY(fed__plan_start_state(setting->context, &simulation->plan, &simulation->state));
+  FED_TRY(fed__past_models_init(&simulation->past, setting->context,
+                                fed__job_buffer(job) ? job->aggregate.staleness_max + 1 : 0));
   fed__round_settings_from_job(job, simulation->plan.exchange_count, &settings);
   FED_TRY(fed__round_init(&simulation->round, setting->context, &settings, 0, FED__END_NONE, 0));
   const struct fed__pool_setting pool = {
@@ -472,6 +511,7 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
   fed_params_clear(&simulation->current);
   fed_params_clear(&simulation->state);
   fed__client_memory_clear(&simulation->memory);
+  fed__past_models_clear(&simulation->past);
   fed__free(simulation->context, simulation->visits);
   fed__free(simulation->context, simulation->rounds_trained);
   *simulation = (struct fed__simulation){0};

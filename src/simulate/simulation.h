@@ -19,6 +19,7 @@
 #include "simulate/drift.h"
 #include "simulate/evaluation.h"
 #include "simulate/fault.h"
+#include "simulate/past_models.h"
 #include "simulate/worker_pool.h"
 
 /* What is known about a round when it is over. */
@@ -69,6 +70,8 @@ struct fed__simulation {
   struct fed__aggregate *aggregate;
   struct fed_params current, state; /* the newest version, and what the server keeps beside it */
   struct fed__client_memory memory;
+  struct fed__past_models past; /* where training is asynchronous */
+  uint64_t fresh_weight;        /* of the round at hand, as in plan.h */
   struct fed__devices devices;
   struct fed__faults faults;
   uint64_t trouble[FED__TROUBLE_COUNT]; /* of the whole run */

@@ -91,6 +91,24 @@ static int carry_memory(struct fed__client_memory *memory, struct fed__checkpoin
   return code;
 }
 
+/* The versions that tasks at work began with; while reading, as many as there can be. */
+static int carry_past(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
+  struct fed__past_models *past = &simulation->past;
+  char prefix[48];
+  for (uint64_t back = 1; back <= past->count && back <= simulation->version; back++) {
+    const uint64_t version = simulation->version - back;
+    if (checkpoint->is_reading) {
+      struct fed_params params;
+      FED_TRY(fed_params_copy(&params, simulation->context, &simulation->current));
+      fed__past_models_put(past, version, &params);
+    }
+    snprintf(prefix, sizeof prefix, "past.%llu.", (unsigned long long)version);
+    FED_TRY(
+        fed__checkpoint_params(checkpoint, prefix, &past->models[version % past->count].params));
+  }
+  return FED_OK;
+}
+
 static int carry_facts(struct fed__selection *selection, struct fed__checkpoint *checkpoint) {
   if (!selection->facts) return FED_OK;
   return fed__checkpoint_bytes(checkpoint, "round.facts", selection->facts,
@@ -108,11 +126,15 @@ static int carry_table(struct fed__round *round, struct fed__checkpoint *checkpo
   state.member = round->member;
   state.cohort = round->cohort;
   state.selection = round->selection;
+  state.tasks = round->tasks;
   *round = state;
   const size_t clients = round->client_count;
   FED_TRY(fed__checkpoint_bytes(checkpoint, "round.waiting", round->waiting, clients));
   FED_TRY(fed__checkpoint_bytes(checkpoint, "round.member", round->member, clients));
   FED_TRY(carry_facts(&round->selection, checkpoint));
+  if (round->tasks)
+    FED_TRY(fed__checkpoint_bytes(checkpoint, "round.tasks", round->tasks,
+                                  clients * sizeof *round->tasks));
   return fed__checkpoint_array(checkpoint, "round.cohort", FED_U32, round->cohort, clients);
 }
 
@@ -134,6 +156,7 @@ int fed__simulation_carry(struct fed__simulation *simulation, struct fed__checkp
   FED_TRY(carry_numbers(simulation, checkpoint));
   FED_TRY(carry_models(simulation, checkpoint));
   FED_TRY(carry_memory(&simulation->memory, checkpoint));
+  FED_TRY(carry_past(simulation, checkpoint));
   FED_TRY(carry_table(&simulation->round, checkpoint));
   FED_TRY(carry_open_round(simulation, checkpoint));
   FED_TRY(fed__checkpoint_array(checkpoint, "rounds_trained", FED_U32, simulation->rounds_trained,

@@ -153,10 +153,15 @@ static int share_work(struct fed__pool *pool, int (*work)(struct worker *, size_
 
 /* ---- visits --------------------------------------------------------------------------------- */
 
+static const struct fed_params *begins_with(const struct fed__pool *pool,
+                                            const struct fed__visit *visit) {
+  return visit->base ? visit->base : pool->visits->params;
+}
+
 /* The update has left, so its memory is free for the trained model. */
 static int measure_distance(struct worker *worker, struct fed__visit *visit) {
   FED_TRY(fed_trainer_params(worker->trainer, &worker->trained));
-  visit->distance = fed__params_distance(&worker->trained, worker->pool->visits->params);
+  visit->distance = fed__params_distance(&worker->trained, begins_with(worker->pool, visit));
   return FED_OK;
 }
 
@@ -188,9 +193,9 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
       .rows = rows->train,
       .row_count = rows->train_count,
       .row_weights = row_weights,
-      .round = visits->round,
+      .round = visit->number,
       .client = fed__partition_name(pool->partition, visit->client, name),
-      .received = visits->params,
+      .received = begins_with(pool, visit),
       .from_server = visits->from_server,
       .kept = visit->kept,
       .to_keep = visit->to_keep,
@@ -205,8 +210,10 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
   if (visits->measure_distance) FED_TRY(measure_distance(worker, visit));
   fed__metric_sums_add(&worker->sums.trained, &result.metrics);
   worker->sums.clamped_count += result.clamped_count;
-  return setting->plan->rule->add(worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
-                                  fed__plan_weight(setting->job, result.example_count));
+  worker->sums.fresh_weight += fed__plan_stale_weight(setting->job, result.example_count, 0);
+  return setting->plan->rule->add(
+      worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
+      fed__plan_stale_weight(setting->job, result.example_count, visit->staleness));
 }
 
 static int visit_client(struct worker *worker, size_t item) {
@@ -215,7 +222,7 @@ static int visit_client(struct worker *worker, size_t item) {
   struct fed__visit *visit = &visits->visits[item];
   const struct fed__client_rows rows =
       fed__partition_rows(pool->partition, visit->client, worker->scratch);
-  int code = fed_trainer_reset(worker->trainer, visits->params);
+  int code = fed_trainer_reset(worker->trainer, begins_with(pool, visit));
   visit->diverged = 0;
   visit->evaluation = visit->training = (struct fed_metrics){0};
   visit->distance = 0;
@@ -239,6 +246,7 @@ static int gather_sums(struct fed__pool *pool, const struct fed__aggregate_ops *
     fed__metric_sums_merge(&sums->evaluated, &worker->sums.evaluated);
     sums->diverged_count += worker->sums.diverged_count;
     sums->clamped_count += worker->sums.clamped_count;
+    sums->fresh_weight += worker->sums.fresh_weight;
     if (aggregate) FED_TRY(rule->merge(aggregate, worker->aggregate));
   }
   return FED_OK;

@@ -56,18 +56,20 @@ struct fed__visit {
   uint32_t client;
   int diverged; /* its training left the finite numbers: it is in no sum */
   struct fed_metrics evaluation, training;
-  double distance;   /* from the model that it received to the one that it trained, if asked for */
-  const float *kept; /* what its rule kept; NULL: nothing yet */
-  float *to_keep;    /* and keeps if the round succeeds: filled in when the rule keeps anything,
-                        the caller's to free (fed__free) */
+  double distance; /* from the model that it received to the one that it trained, if asked for */
+  uint64_t number; /* of its training: fed__plan_training_number */
+  uint64_t base_version, staleness;
+  const struct fed_params *base; /* the model that it begins with; NULL: that of all */
+  const float *kept;             /* what its rule kept; NULL: nothing yet */
+  float *to_keep; /* and keeps if the round succeeds: filled in when the rule keeps anything,
+                     the caller's to free (fed__free) */
 };
 
-/* Clients to visit: each begins with `params`; evaluates them on its held-out rows, trains, or both
- * in this order. */
+/* Clients to visit: each begins with `params`, or its own base; evaluates them on its held-out
+ * rows, trains, or both in this order. */
 struct fed__visits {
   const struct fed_params *params;
   const float *from_server; /* the vector that goes with them, if the rule gets one */
-  uint64_t round;
   int train, evaluate, measure_distance;
   struct fed__visit *visits; /* `client` is set; the rest is filled in */
   size_t count;
@@ -76,6 +78,7 @@ struct fed__visits {
 struct fed__visit_sums {
   struct fed__metric_sums trained, evaluated;
   uint64_t diverged_count, clamped_count;
+  uint64_t fresh_weight; /* as in plan.h */
 };
 
 /* Visit them all. Updates are folded into `aggregate` (of the plan's rule, begun); `sums` is set.

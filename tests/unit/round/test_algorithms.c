@@ -123,7 +123,7 @@ static float state_of(const struct world *world, int i) {
   return *(const float *)world->state.tensors[i].data;
 }
 
-static void visit(struct world *world, int i) {
+static void visit_with(struct world *world, int i, uint64_t weight_) {
   struct fed__local_result result;
   char grid[64];
   const struct fed__client_rule *rule = world->plan.algorithm->client;
@@ -147,8 +147,11 @@ static void visit(struct world *world, int i) {
   if (fed__local_round_train(&local, &result)) fail_msg("%s", fed_error_last()->message);
   assert_int_equal(result.clamped_count, 0);
   must(world->plan.rule->add(world->aggregate,
-                             fed_slice_of(grid, fed__plan_update_bytes(&world->plan)),
-                             fed__plan_weight(&world->job, clients[i].rows)));
+                             fed_slice_of(grid, fed__plan_update_bytes(&world->plan)), weight_));
+}
+
+static void visit(struct world *world, int i) {
+  visit_with(world, i, fed__plan_weight(&world->job, clients[i].rows));
 }
 
 /* A round of the clients from `first` on. */
@@ -383,6 +386,95 @@ static void adaptive_rules_follow_their_recursions(void **state) {
   check_adaptive("fedyogi", 2);
 }
 
+/* ---- without a common pace ------------------------------------------------------------------ */
+
+/* A version made of single answers: client i began with a version that `staleness` have followed.
+ */
+struct answer {
+  int client;
+  uint64_t staleness;
+};
+
+static void run_version(struct world *world, const struct answer *answers, int count,
+                        struct fed_params *versions) {
+  struct fed__plan_version version = {.model = &world->current, .state = &world->state};
+  struct fed_params next, next_state;
+  const struct fed_params newest = world->current;
+  world->round++;
+  world->plan.rule->begin(world->aggregate);
+  for (int k = 0; k < count; k++) {
+    const int i = answers[k].client;
+    world->current = versions[world->round - 1 - answers[k].staleness];
+    version.base = &versions[world->round - 1 - answers[k].staleness];
+    visit_with(world, i,
+               fed__plan_stale_weight(&world->job, clients[i].rows, answers[k].staleness));
+    version.fresh_weight += fed__plan_stale_weight(&world->job, clients[i].rows, 0);
+  }
+  world->current = newest;
+  must(fed__plan_next_model(&world->job, &world->plan, world->aggregate, &version, &next,
+                            &next_state));
+  fed_params_clear(&world->state);
+  world->current = versions[world->round] = next;
+  world->state = next_state;
+}
+
+/* s(t) = 1 / sqrt(1 + t), in steps of 1/256. */
+static double discount(uint64_t staleness) {
+  return round(256 / sqrt(1 + (double)staleness)) / 256;
+}
+
+static const struct answer stale[4][2] = {
+    {{0, 0}, {1, 0}}, {{2, 1}, {1, 0}}, {{0, 2}, {2, 1}}, {{1, 0}, {0, 3}}};
+
+static void clear_versions(struct world *world, struct fed_params *versions, int count) {
+  for (int i = 0; i < count; i++) fed_params_clear(&versions[i]);
+  world->current = (struct fed_params){0};
+}
+
+/* Nguyen et al. 2022: x+ = x + rate / K * sum of s_i * delta_i; weighted by examples, K is theirs.
+ */
+static void fedbuff_adds_what_is_stale_at_a_discount(void **state) {
+  (void)state;
+  struct world world;
+  struct fed_params versions[5];
+  double x[5] = {0.75};
+  open_world(&world, "", "algorithm: fedbuff, buffer: 2, server_learning_rate: 0.8");
+  versions[0] = world.current;
+  for (int t = 1; t < 5; t++) {
+    double sum = 0, all = 0;
+    for (int k = 0; k < 2; k++) {
+      const struct answer *answer = &stale[t - 1][k];
+      const double base = x[(uint64_t)t - 1 - answer->staleness];
+      sum += weight(answer->client) * discount(answer->staleness) *
+             (descend(answer->client, base, 0, 0) - base);
+      all += weight(answer->client);
+    }
+    run_version(&world, stale[t - 1], 2, versions);
+    assert_near((double)model_of(&world), x[t] = x[t - 1] + 0.8 * sum / all);
+  }
+  clear_versions(&world, versions, 5);
+  close_world(&world);
+}
+
+/* Xie et al. 2019: x+ = (1 - a) x + a y with a = alpha * s. */
+static void fedasync_mixes_models(void **state) {
+  (void)state;
+  struct world world;
+  struct fed_params versions[5];
+  double x[5] = {0.75};
+  open_world(&world, "", "algorithm: fedasync, mixing: 0.5");
+  versions[0] = world.current;
+  for (int t = 1; t < 5; t++) {
+    const struct answer *answer = &stale[t - 1][1];
+    const double y = descend(answer->client, x[(uint64_t)t - 1 - answer->staleness], 0, 0);
+    const double a = 0.5 * discount(answer->staleness);
+    run_version(&world, answer, 1, versions);
+    assert_near((double)model_of(&world), x[t] = (1 - a) * x[t - 1] + a * y);
+  }
+  clear_versions(&world, versions, 5);
+  close_world(&world);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------- */
 
 static void assert_refused(const char *train, const char *aggregate, const char *part) {
@@ -395,7 +487,7 @@ static void assert_refused(const char *train, const char *aggregate, const char 
       text, sizeof text,
       "version: 1\nname: q\nmodel: {file: m.onnx}\ndata: {name: d, format: npy, inputs: {file: "
       "x.npy, shape: [1]}, target: {file: t.npy, classes: 2}}\ntrain: {%s}\n"
-      "rounds: {count: 1, cohort: 2, minimum: 1}\naggregate: {%s}\n",
+      "rounds: {count: 1, cohort: 2, minimum: 2}\naggregate: {%s}\n",
       train, aggregate);
   must(fed__job_parse(&context, "job.yaml", fed_slice_of_text(text), &job));
   assert_int_equal(fed__plan_make(&job, 1, &plan), FED_E_INPUT);
@@ -416,6 +508,8 @@ static void what_does_not_fit_is_refused(void **state) {
   assert_refused("epochs: 2", "algorithm: fedsgd", "train.epochs must be 1");
   assert_refused("epochs: 1, momentum: 0.9", "algorithm: fedsgd", "train.momentum");
   assert_refused("epochs: 0", "algorithm: fednova", "train.epochs of at least 1");
+  assert_refused("epochs: 1", "algorithm: fedasync",
+                 "makes a version of 1 updates, but rounds.minimum is 2");
   assert_refused("epochs: 1, trainer: mine", "algorithm: fedprox, proximal: 1", "external trainer");
 }
 
@@ -431,6 +525,8 @@ int main(void) {
       cmocka_unit_test(fednova_divides_by_the_steps),
       cmocka_unit_test(fednova_knows_how_far_momentum_carries),
       cmocka_unit_test(adaptive_rules_follow_their_recursions),
+      cmocka_unit_test(fedbuff_adds_what_is_stale_at_a_discount),
+      cmocka_unit_test(fedasync_mixes_models),
       cmocka_unit_test(what_does_not_fit_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
