@@ -211,8 +211,9 @@ static void note_visits(struct fed__simulation *simulation, double model_moved) 
 }
 
 static const struct fed_params *base_of_last(const struct fed__simulation *simulation) {
-  const struct fed__visit *last = &simulation->visits[simulation->visit_count - 1];
-  return last->base ? last->base : &simulation->current;
+  const uint64_t version = simulation->visits[simulation->visit_count - 1].base_version;
+  const struct fed_params *past = fed__past_models_find(&simulation->past, version);
+  return past ? past : &simulation->current;
 }
 
 /* FED_E_NOT_FINITE for a model that no round should go on from: a failure of the round, not of the

@@ -293,10 +293,12 @@ static int exchange_visits(struct fed__pool *pool) {
   for (size_t i = ranks->rank; i < visits->count; i += ranks->count) {
     found[i] = visits->visits[i];
     found[i].kept = found[i].to_keep = NULL;
+    found[i].base = NULL;
   }
   fed__ranks_merge(ranks, found, visits->count * sizeof *found);
   for (size_t i = 0; i < visits->count; i++) {
     found[i].kept = visits->visits[i].kept;
+    found[i].base = visits->visits[i].base;
     found[i].to_keep = is_own(ranks, i) ? visits->visits[i].to_keep : NULL;
     visits->visits[i] = found[i];
   }

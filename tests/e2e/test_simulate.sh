@@ -195,6 +195,34 @@ assert any(line["reported"] < line["cohort"] for line in runs[0]), "nobody dropp
 assert all(line["reported"] >= 3 or "failure" in line for line in runs[0])
 CHECK
 
+# ---- without a common pace ------------------------------------------------------------------------
+rounds=12 minimum=1
+for algorithm in "fedbuff, buffer: 3, staleness_max: 4" fedasync; do
+  further="aggregate: {algorithm: $algorithm}
+simulate:
+  clients: 20
+  device: {speed: 10, speed_spread: 1, latency: 1 s, drop_out: 0.1}"
+  write_job
+  expect 0 simulate alone --data "$work/data" --test "$work/test" --threads 1 --quiet
+  expect 0 simulate alone3 --data "$work/data" --threads 3 --quiet
+  same alone alone3
+  python3 - "$work/alone/metrics.jsonl" "$work/alone/summary.json" <<'CHECK'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+summary = json.load(open(sys.argv[2]))
+wanted = {"fedbuff": 3, "fedasync": 1}[summary["settings"]["aggregate.algorithm"]]
+assert len(lines) == 13 and all(line["reported"] == wanted for line in lines[:12]), lines
+assert summary["tested"]["accuracy"] > 0.8, summary["tested"]
+CHECK
+done
+further="aggregate: {algorithm: fedbuff}
+simulate: {faults: {server_crash: 0.5}}"
+write_job
+expect 3 simulate bad --data "$work/data"
+said "crashes of the server can be simulated for rounds in step only"
+rounds=6 minimum=3 further="simulate: {clients: 20}"
+write_job
+
 # ---- what is refused ------------------------------------------------------------------------------
 expect 2 simulate bad
 said "--data is missing"
