@@ -723,9 +723,11 @@ def parse(words):
     parser.add_argument("--classes", type=int, help="what the output must have")
     parser.add_argument("--batch", type=int, default=8, help="examples in a step (default 8)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default {STEPS}")
-    parser.add_argument("--exporter", default="auto", choices=["auto", *EXPORTERS])
+    parser.add_argument("--exporter", default="auto", choices=["auto", *EXPORTERS],
+                        help="PyTorch's; default auto: the first whose file is sound")
     parser.add_argument("--opset", type=int, help="default 18, with torchscript 17")
-    parser.add_argument("--keep-dropout", action="store_true")
+    parser.add_argument("--keep-dropout", action="store_true",
+                        help="the model itself, with its dropout and without answers")
     parser.add_argument("--seed", type=int, default=1, help="default 1")
     return parser.parse_args(words)
 

@@ -69,19 +69,32 @@ int fed__operator_first_opset(const struct fed__operator *op) {
   return op->opset_min;
 }
 
+/* What scikit-learn's converter writes, and what to do about it; the last is for the rest. */
+static const char *help_scikit_learn(const char *type) {
+  static const struct {
+    const char *part, *help;
+  } kinds[] = {
+      {"Linear", "convert with skl2onnx's black_op={'LinearClassifier', 'LinearRegressor', "
+                 "'Scaler', 'Normalizer'}, which writes ONNX's own operators"},
+      {"Scaler", "convert with skl2onnx's black_op={'LinearClassifier', 'LinearRegressor', "
+                 "'Scaler', 'Normalizer'}, which writes ONNX's own operators"},
+      {"Tree", "trees do not train by gradients; a built-in model (fed model new logreg, mlp) may "
+               "take their place"},
+      {"SVM", "it has support vectors in place of weights; a built-in model (fed model new logreg, "
+              "mlp) may take its place"},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strstr(type, kinds[i].part)) return kinds[i].help;
+  return "of classifiers, train the scores in place of the label: model.output, or --output, names "
+         "what goes into Softmax (linear ones: raw_scores=True, then the graph's second output)";
+}
+
 static int refuse_domain(const struct fed__node *node, const char *domain, const char *type) {
   const char *help = "it is a runtime's or a converter's own: export with ONNX's operators only";
   if (strncmp(domain, "com.microsoft", 13) == 0)
     help = "an optimiser of onnxruntime made it: use the model as it was exported, without "
            "optimisation";
-  if (strncmp(domain, "ai.onnx.ml", 10) == 0)
-    help =
-        "of scikit-learn's models, linear ones and networks can be trained; convert them with "
-        "skl2onnx's black_op={'LinearClassifier', 'LinearRegressor', 'Scaler', 'Normalizer'} and "
-        "zipmap=False, and train the scores instead of the label (model.output, or --output; of "
-        "linear ones 'probabilities' with raw_scores=True, of networks what goes into Softmax). "
-        "Trees do not train by gradients: a built-in model (fed model new logreg, mlp) takes their "
-        "place";
+  if (strncmp(domain, "ai.onnx.ml", 10) == 0) help = help_scikit_learn(type);
   if (strncmp(domain, "ai.onnx.preview.training", 24) == 0)
     help = "it trains, which fed does itself: export the forward graph alone";
   return FED_RAISE(FED_E_UNSUPPORTED, "node '%.100s': operator %.60s of domain %.60s: %s",

@@ -174,19 +174,24 @@ static void test_opsets(void **state) {
   assert_int_equal(load_with_opset(UINT64_MAX), FED_E_UNSUPPORTED);
 }
 
-static void check_domain(const char *domain, const char *part) {
+static void check_domain(const char *domain, const char *type, const char *part) {
   struct graph_writer writer;
   begin_graph(&writer);
   writer.domain = domain;
-  end_graph(&writer);
+  writer_node(&writer, type, "x,w", "y");
+  writer_output(&writer, "y");
   check_refused(&writer, FED_E_UNSUPPORTED, part);
 }
 
 static void test_domains(void **state) {
   (void)state;
-  check_domain("com.microsoft", "without optimisation");
-  check_domain("ai.onnx.ml", "Trees do not train by gradients");
-  check_domain("com.example", "export with ONNX's operators only");
+  check_domain("com.microsoft", "Gemm", "without optimisation");
+  check_domain("ai.onnx.ml", "LinearClassifier", "black_op=");
+  check_domain("ai.onnx.ml", "Scaler", "black_op=");
+  check_domain("ai.onnx.ml", "TreeEnsembleClassifier", "trees do not train by gradients");
+  check_domain("ai.onnx.ml", "SVMRegressor", "support vectors");
+  check_domain("ai.onnx.ml", "ArrayFeatureExtractor", "the scores in place of the label");
+  check_domain("com.example", "Gemm", "export with ONNX's operators only");
   struct graph_writer writer;
   struct fed_model *model;
   begin_graph(&writer);
