@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "programs/simulate_compare.h"
 #include "programs/simulate_identity.h"
 #include "programs/simulate_output.h"
 #include "programs/simulate_sweep_results.h"
@@ -150,6 +151,33 @@ static int write_file(const struct sweep *sweep, const struct fed__sweep_results
   return code;
 }
 
+static int compare_runs(const struct sweep *sweep, char (*paths)[FED__PATH_MAX],
+                        const char **folders, struct fed_buffer *html) {
+  char path[FED__PATH_MAX];
+  for (size_t i = 0; i < sweep->count; i++) {
+    FED_TRY(run_folder(sweep, i, paths[i]));
+    folders[i] = paths[i];
+  }
+  FED_TRY(fed__simulate_compare(sweep->invocation->context, folders, sweep->count, html));
+  FED_TRY(fed__path_join(path, sizeof path, sweep->folder, "report.html"));
+  return fed__file_write_quick(path, fed_buffer_slice(html), FED__FILE_SHARED);
+}
+
+/* A page with all runs, if there are several, and not too many. */
+static int write_page(const struct sweep *sweep) {
+  const struct fed_context *context = sweep->invocation->context;
+  struct fed_buffer html;
+  if (sweep->count < 2 || sweep->count > FED__COMPARED_RUNS_MAX) return FED_OK;
+  char(*paths)[FED__PATH_MAX] = fed__alloc(context, sweep->count * sizeof *paths);
+  const char **folders = fed__zalloc(context, sweep->count, sizeof *folders);
+  fed_buffer_init(&html, context, SIZE_MAX);
+  const int code = paths && folders ? compare_runs(sweep, paths, folders, &html) : FED_E_MEMORY;
+  fed_buffer_clear(&html);
+  fed__free(context, paths);
+  fed__free(context, folders);
+  return code;
+}
+
 static int write_results(const struct sweep *sweep) {
   const struct fed__sweep_results results = {.context = sweep->invocation->context,
                                              .job = sweep->job,
@@ -157,6 +185,7 @@ static int write_results(const struct sweep *sweep) {
                                              .items = sweep->results};
   FED_TRY(write_file(sweep, &results, "runs.csv", fed__sweep_runs_csv, 0));
   FED_TRY(write_file(sweep, &results, "table.csv", fed__sweep_table_csv, 0));
+  FED_TRY(write_page(sweep));
   FED_TRY(write_file(sweep, &results, "sweep.json", fed__sweep_json, sweep->invocation->json));
   return sweep->invocation->json ? FED_OK : fed__sweep_print(&results, stdout);
 }

@@ -4,6 +4,7 @@
  * a table of what came out.
  *
  *   DIR/  train.learning_rate=0.1,seed=1/ …  runs.csv  table.csv  sweep.json
+ *         report.html
  */
 #ifndef FED_SIMULATE_SWEEP_H
 #define FED_SIMULATE_SWEEP_H

@@ -45,6 +45,12 @@ static double figure(const struct fed__compared_run *run, const struct column *c
                            : value;
 }
 
+static int is_known(const struct fed__comparison *comparison, const struct column *column) {
+  for (size_t i = 0; i < comparison->run_count; i++)
+    if (isfinite(figure(&comparison->runs[i], column))) return 1;
+  return 0;
+}
+
 static const char *format(enum kind kind, double value, struct fed__number_text *text) {
   switch (kind) {
   case SHARE:
@@ -68,10 +74,13 @@ static void put_deviation(struct fed__markup *markup, enum kind kind, double dev
     fed__markup_print(markup, PLUS_MINUS "%.2g", deviation);
 }
 
-static void put_heads(struct fed__markup *markup, const char *title, const char *first,
-                      const char *second) {
+/* Of those figures that any run has. */
+static void put_heads(const struct fed__comparison *comparison, struct fed__markup *markup,
+                      const char *title, const char *first, const char *second) {
   const char *heads[COLUMN_COUNT + 3] = {first, second};
-  for (size_t i = 0; i < COLUMN_COUNT; i++) heads[i + 2] = columns[i].head;
+  size_t count = 2;
+  for (size_t i = 0; i < COLUMN_COUNT; i++)
+    if (is_known(comparison, &columns[i])) heads[count++] = columns[i].head;
   fed__table_open(markup, title, heads);
 }
 
@@ -108,6 +117,7 @@ static void list_group(const struct fed__comparison *comparison, size_t index, d
   put_name(markup, group->name);
   fed__markup_print(markup, "<td>%zu</td>", group->count);
   for (size_t i = 0; i < COLUMN_COUNT; i++) {
+    if (!is_known(comparison, &columns[i])) continue;
     const struct fed__group_figure own = group_figure(comparison, index, &columns[i], values);
     fed__markup_print(markup, "<td>%s", format(columns[i].kind, own.mean, &mean));
     if (own.count > 1) put_deviation(markup, columns[i].kind, own.deviation);
@@ -126,7 +136,7 @@ void fed__comparison_list_groups(const struct fed__comparison *comparison,
     markup->code = FED_E_MEMORY;
     return;
   }
-  put_heads(markup, "Final figures", "|group", "seeds");
+  put_heads(comparison, markup, "Final figures", "|group", "seeds");
   for (size_t i = 0; i < comparison->group_count; i++) list_group(comparison, i, values, markup);
   fed__table_close(markup);
   fed__markup_print(markup,
@@ -138,23 +148,25 @@ void fed__comparison_list_groups(const struct fed__comparison *comparison,
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static void list_run(const struct fed__compared_run *run, struct fed__markup *markup) {
+static void list_run(const struct fed__comparison *comparison, const struct fed__compared_run *run,
+                     struct fed__markup *markup) {
   struct fed__number_text text;
   put_name(markup, run->name);
   fed__markup_print(markup, "<td>%.0f</td>",
                     fmax(0, fed__report_number(run->data.summary, "seed", NUMBER_MAX)));
   for (size_t i = 0; i < COLUMN_COUNT; i++)
-    fed__markup_print(markup, "<td>%s</td>",
-                      format(columns[i].kind, figure(run, &columns[i]), &text));
+    if (is_known(comparison, &columns[i]))
+      fed__markup_print(markup, "<td>%s</td>",
+                        format(columns[i].kind, figure(run, &columns[i]), &text));
   fed__markup_print(markup, "</tr>\n");
 }
 
 void fed__comparison_list_runs(const struct fed__comparison *comparison,
                                struct fed__markup *markup) {
   if (comparison->run_count == comparison->group_count) return;
-  put_heads(markup, "Runs", "|run", "seed");
+  put_heads(comparison, markup, "Runs", "|run", "seed");
   for (size_t i = 0; i < comparison->run_count && i < RUNS_MAX; i++)
-    list_run(&comparison->runs[i], markup);
+    list_run(comparison, &comparison->runs[i], markup);
   fed__table_close(markup);
   if (comparison->run_count > RUNS_MAX)
     fed__markup_print(markup, "<p>%d of %zu are listed.</p>", RUNS_MAX, comparison->run_count);

@@ -42,6 +42,7 @@ expect 0 simulate sweep --sweep train.learning_rate=0.05,0.3 --sweep seed=1..3 -
 said "[6/6] train.learning_rate=0.3,seed=3: accuracy" "rounds to target" "±"
 expect 0 simulate alone --quiet --set rounds.count=5 --set train.learning_rate=0.3 --set seed=2
 same alone "sweep/train.learning_rate=0.3,seed=2"
+contains "$work/sweep/report.html" "6 simulations in 2 groups" "train.learning_rate=0.3 (3 seeds)"
 check_tables() { # OUT: against Python's own means and deviations
   python3 - "$work/$1" <<'CHECK'
 import csv, json, statistics, sys
