@@ -214,8 +214,9 @@ int fed__delivery_give_task(struct fed__simulation *simulation, uint32_t client)
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
-/* Another one that comes soon enough goes first. `*passed`: it does, and the answer is back in the
- * queue behind it. The client waits that long. */
+/* Another one that comes soon enough goes first, if nothing else happens before it: nor does the
+ * client leave. `*passed`: it does, and the answer is back in the queue behind it. The client waits
+ * that long. */
 static int let_pass(struct fed__simulation *simulation, const struct fed__queued_event *answer,
                     int *passed) {
   const struct fed__event_queue *queue = &simulation->queue;
@@ -230,8 +231,6 @@ static int let_pass(struct fed__simulation *simulation, const struct fed__queued
   later.passed = 1;
   later.time_us = queue->items[0].time_us;
   note(simulation, FED__TROUBLE_REORDERED);
-  /* It is on its way already: it arrives also if the client leaves meanwhile. */
-  later.copy = later.time_us >= presence(simulation, answer->client, answer->time_us).until_us;
   return fed__event_queue_put(&simulation->queue, &later);
 }
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_faults.c: whatever goes wrong on the way, each update is counted once, the run ends, and any
- * number of threads gives the same bits; what does not change who is counted does not change the
- * model; each fault takes the time and the bytes that it should.
+ * number of threads gives the same bits, also when the run is interrupted; what does not change who
+ * is counted does not change the model; each fault takes the time and the bytes that it should.
  */
 #include "made_up_job.h"
 
+#include "base/file.h"
+#include "base/memory.h"
 #include "base/raise.h"
+#include "simulate/simulation_state.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLIENTS_MAX 40
 
@@ -150,7 +154,7 @@ static void delays_leave_the_model(void **state) {
 
 static void the_order_leaves_the_model(void **state) {
   (void)state;
-  leaves_the_model(some, 20, "reordered: 0.7, delay: 10 s", FED__TROUBLE_REORDERED);
+  leaves_the_model(some, 20, "reordered: 1, delay: 10 s", FED__TROUBLE_REORDERED);
 }
 
 static void a_server_that_crashes_leaves_the_model(void **state) {
@@ -227,6 +231,38 @@ static void crashes_are_counted_and_void_attempts_told(void **state) {
   assert_int_equal(made.round_count, 50 + void_attempts);
   assert_in_range(void_attempts, 30 - 24, 30 + 30);
   assert_true(crashes > void_attempts && crashes < void_attempts + 30);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
+/* A crash gives the job no more time. */
+static void time_ends_a_job_whose_server_crashes(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  run_job(&made, &simulation, 1, "count: 1000, cohort: 3, minimum: 3, deadline: 1 h",
+          "evaluate: {every: 0}\nstop: {seconds: 4 h}\n"
+          "simulate: {clients: 3, device: {latency: 1 min},\n"
+          "           faults: {server_crash: 0.5, server_restart: 2 min}}\n");
+  assert_int_equal(simulation.end, FED__END_TIME);
+  assert_true(simulation.now_us >= 4 * 3600 * (int64_t)1000000);
+  assert_true(simulation.now_us < 4 * 3600 * (int64_t)1000000 + 600 * (int64_t)1000000);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
+/* Whose turn it was is known again after a crash: in three rounds all of twelve clients train. */
+static void turns_go_on_after_a_crash(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  run_job(&made, &simulation, 1,
+          "count: 30, cohort: 4, minimum: 4, deadline: 1 h, selection: {rule: round_robin}",
+          "evaluate: {every: 0}\n"
+          "simulate: {clients: 12, device: {speed: 1, speed_spread: 0.5},\n"
+          "           faults: {server_crash: 0.4}}\n");
+  assert_true(simulation.trouble[FED__TROUBLE_SERVER_CRASH] > 5);
+  for (uint32_t c = 0; c < 12; c++) assert_int_equal(simulation.rounds_trained[c], 10);
   fed__simulation_clear(&simulation);
   take_down(&made);
 }
@@ -341,6 +377,33 @@ static double some_of(struct fed_rng *rng, double most) {
   return fed__rng_unit(rng) < 0.5 ? 0 : most * fed__rng_unit(rng);
 }
 
+/* Clients that come and go every few minutes, again and again after PERIOD seconds. */
+#define MIX_CLIENTS 11
+#define PERIOD 600
+static char availability[64];
+
+static int write_availability(void **state) {
+  char text[8192];
+  size_t size = (size_t)snprintf(text, sizeof text, "client,from,to\n");
+  struct fed_rng rng;
+  (void)state;
+  fed__rng_init(&rng, 5, "availability", 0, 0);
+  for (uint32_t c = 0; c < MIX_CLIENTS; c++)
+    for (uint64_t at = fed__rng_below(&rng, 100), length; at < PERIOD - 150; at += length) {
+      length = 1 + fed__rng_below(&rng, 150);
+      size += (size_t)snprintf(text + size, sizeof text - size, "client-%04u,%u,%u\n", c,
+                               (uint32_t)at, (uint32_t)(at + length));
+      at += 1 + fed__rng_below(&rng, 60);
+    }
+  snprintf(availability, sizeof availability, "availability.%ld.csv", (long)getpid());
+  return fed__file_write_quick(availability, fed_slice_of_text(text), FED__FILE_SHARED) != FED_OK;
+}
+
+static int remove_availability(void **state) {
+  (void)state;
+  return unlink(availability);
+}
+
 static void mix(struct made_up *made, uint64_t seed) {
   struct fed_rng rng;
   struct fed__fault_settings *faults = &made->job.simulate.faults;
@@ -363,22 +426,75 @@ static void mix(struct made_up *made, uint64_t seed) {
   device->drop_out = some_of(&rng, 0.5);
   device->available = fed__rng_unit(&rng) < 0.5 ? 1 : 0.3 + 0.6 * fed__rng_unit(&rng);
   device->available_within_s = some_of(&rng, 86400);
+  if (seed % 3 == 0) {
+    device->available = 1;
+    device->availability = fed__copy_text(&made->context, availability);
+    device->availability_repeats_s = PERIOD;
+    device->speed *= 10;
+  }
   made->job.rounds.over_selection = 1 + some_of(&rng, 1);
   made->job.rounds.deadline_s = 20 + some_of(&rng, 20000);
   made->job.rounds.gather_s = some_of(&rng, 3600);
 }
 
-static int run_mix(struct made_up *made, uint64_t seed, uint32_t threads,
-                   struct fed__simulation *simulation) {
+static const struct fed__simulation *watched;
+
+static int check_between_events(struct fed__simulation_observer *self) {
+  (void)self;
+  check_clients(watched);
+  return 0;
+}
+
+/* A run's state after its second round, as it is kept for later. */
+static struct fed_buffer saved;
+static size_t saved_rounds; /* that had been told */
+
+static int save_once(struct fed__simulation_observer *self, struct fed__simulation *simulation,
+                     int stopping) {
+  const struct made_up *made = observed(self);
+  struct fed__checkpoint checkpoint;
+  (void)stopping;
+  if (saved.size || made->round_count < 2) return FED_OK;
+  fed__checkpoint_begin(&checkpoint, &made->context);
+  assert_int_equal(fed__simulation_carry(simulation, &checkpoint), FED_OK);
+  assert_int_equal(fed__checkpoint_encode(&checkpoint, &saved), FED_OK);
+  fed__checkpoint_clear(&checkpoint);
+  saved_rounds = made->round_count;
+  return FED_OK;
+}
+
+static void prepare_mix(struct made_up *made, uint64_t seed, uint32_t threads,
+                        struct fed__simulation *simulation) {
   make_up(made, "epochs: 1", "count: 4, cohort: 5, minimum: 3, failures_max: 4",
           "aggregate: {server_momentum: 0.5}\n"
           "simulate: {clients: 11, partition: {kind: drawn, examples: 20}}\n");
   mix(made, seed);
   made->observer.round_over = check_round;
+  made->observer.stopping = check_between_events;
+  watched = simulation;
   const struct fed__simulation_setting setting = setting_of(made, threads);
   assert_int_equal(fed__simulation_init(simulation, &setting), FED_OK);
   assert_int_equal(fed__simulation_divide(simulation), FED_OK);
+}
+
+static int go_on(struct fed__simulation *simulation) {
+  struct fed__checkpoint checkpoint;
+  assert_int_equal(
+      fed__checkpoint_decode(&checkpoint, simulation->context, fed_buffer_slice(&saved)), FED_OK);
+  assert_int_equal(fed__simulation_carry(simulation, &checkpoint), FED_OK);
+  fed__checkpoint_clear(&checkpoint);
   return fed__simulation_run(simulation);
+}
+
+/* `b` was told the rounds of `a` behind the first so many. */
+static void must_be_same(const struct made_up *a, const struct fed__simulation *in_a,
+                         const struct made_up *b, const struct fed__simulation *in_b,
+                         size_t behind) {
+  assert_int_equal(a->round_count - behind, b->round_count);
+  assert_memory_equal(a->rounds + behind, b->rounds, b->round_count * sizeof b->rounds[0]);
+  assert_memory_equal(in_a->current.storage, in_b->current.storage, in_a->current.storage_bytes);
+  assert_memory_equal(in_a->trouble, in_b->trouble, sizeof in_a->trouble);
+  assert_true(in_a->now_us == in_b->now_us && in_a->end == in_b->end);
 }
 
 static void check_trouble(const struct fed__simulation *simulation) {
@@ -392,34 +508,47 @@ static void check_trouble(const struct fed__simulation *simulation) {
   if (faults->client_crash == 0) assert_true(!trouble[FED__TROUBLE_CLIENT_CRASH]);
   if (faults->server_crash == 0) assert_true(!trouble[FED__TROUBLE_SERVER_CRASH]);
   if (device->drop_out == 0) assert_true(!trouble[FED__TROUBLE_DROPPED_OUT]);
-  if (device->available == 1) assert_true(!trouble[FED__TROUBLE_WENT_AWAY]);
+  if (device->available == 1 && !device->availability)
+    assert_true(!trouble[FED__TROUBLE_WENT_AWAY]);
+}
+
+static void clear_mix(struct made_up *made, struct fed__simulation *simulation) {
+  fed__simulation_clear(simulation);
+  take_down(made);
 }
 
 static void any_mix_counts_once_and_ends(void **state) {
   (void)state;
-  static struct made_up made[2];
-  uint64_t ends[FED__END_FAILURES + 1] = {0}, trouble[FED__TROUBLE_COUNT] = {0};
+  static struct made_up made, other;
+  uint64_t ends[FED__END_FAILURES + 1] = {0}, trouble[FED__TROUBLE_COUNT] = {0}, resumed = 0;
   for (uint64_t seed = 0; seed < 400; seed++) {
-    struct fed__simulation simulations[2];
-    const int code = run_mix(&made[0], seed, 1, &simulations[0]);
+    struct fed__simulation simulation, again;
+    prepare_mix(&made, seed, 1, &simulation);
+    made.observer.at_rest = save_once;
+    fed_buffer_init(&saved, &made.context, SIZE_MAX);
+    const int code = fed__simulation_run(&simulation);
     assert_true(code == FED_OK || code == FED_E_INPUT);
-    assert_int_equal(run_mix(&made[1], seed, 2 + seed % 2, &simulations[1]), code);
-    assert_int_equal(made[0].round_count, made[1].round_count);
-    assert_memory_equal(made[0].rounds, made[1].rounds,
-                        made[0].round_count * sizeof made[0].rounds[0]);
-    assert_memory_equal(simulations[0].current.storage, simulations[1].current.storage,
-                        simulations[0].current.storage_bytes);
-    assert_true(simulations[0].now_us == simulations[1].now_us);
-    check_trouble(&simulations[0]);
-    ends[simulations[0].end]++;
-    for (int i = 0; i < FED__TROUBLE_COUNT; i++) trouble[i] += simulations[0].trouble[i];
-    for (int i = 0; i < 2; i++) {
-      fed__simulation_clear(&simulations[i]);
-      take_down(&made[i]);
+    check_trouble(&simulation);
+    ends[simulation.end]++;
+    for (int i = 0; i < FED__TROUBLE_COUNT; i++) trouble[i] += simulation.trouble[i];
+
+    prepare_mix(&other, seed, 2 + seed % 2, &again);
+    assert_int_equal(fed__simulation_run(&again), code);
+    must_be_same(&made, &simulation, &other, &again, 0);
+    clear_mix(&other, &again);
+
+    if (saved.size) { /* and from where it was interrupted */
+      prepare_mix(&other, seed, 1, &again);
+      assert_int_equal(go_on(&again), code);
+      must_be_same(&made, &simulation, &other, &again, saved_rounds);
+      clear_mix(&other, &again);
+      resumed++;
     }
+    fed_buffer_clear(&saved);
+    clear_mix(&made, &simulation);
   }
-  assert_true(ends[FED__END_ROUNDS] > 200); /* most get to the end */
-  for (int i = 0; i < FED__TROUBLE_COUNT; i++) assert_true(trouble[i] > 20);
+  assert_true(ends[FED__END_ROUNDS] > 200 && resumed > 300);
+  for (int i = 0; i < FED__TROUBLE_COUNT; i++) assert_true(trouble[i] > 100);
 }
 
 int main(void) {
@@ -431,11 +560,13 @@ int main(void) {
       cmocka_unit_test(losses_leave_the_model_of_all),
       cmocka_unit_test(what_is_lost_takes_time_and_bytes),
       cmocka_unit_test(crashes_are_counted_and_void_attempts_told),
+      cmocka_unit_test(time_ends_a_job_whose_server_crashes),
+      cmocka_unit_test(turns_go_on_after_a_crash),
       cmocka_unit_test(devices_with_little_memory_take_no_part),
       cmocka_unit_test(who_leaves_loses_the_work),
       cmocka_unit_test(who_is_never_there_cannot_begin),
       cmocka_unit_test(late_answers_cost_their_bytes),
       cmocka_unit_test(any_mix_counts_once_and_ends),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, write_availability, remove_availability);
 }
