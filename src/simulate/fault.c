@@ -5,29 +5,25 @@
 #include "simulate/fault.h"
 #include "base/rng.h"
 
-static const char *const streams[][2] = {
-    [FED__FAULT_LOST] = {"fault.lost", "fault.lost.part"},
-    [FED__FAULT_DUPLICATED] = {"fault.duplicated", "fault.duplicated.part"},
-    [FED__FAULT_DELAYED] = {"fault.delayed", "fault.delayed.part"},
-    [FED__FAULT_REORDERED] = {"fault.reordered", "fault.reordered.part"},
-    [FED__FAULT_CLIENT_CRASH] = {"fault.client_crash", "fault.client_crash.part"}};
+#include <stddef.h>
+#include <string.h>
+
+#define KIND(field)                                                                                \
+  { offsetof(struct fed__fault_settings, field), "fault." #field, "fault." #field ".part" }
+
+static const struct {
+  size_t offset; /* of its probability */
+  const char *stream, *part_stream;
+} kinds[] = {[FED__FAULT_LOST] = KIND(lost),
+             [FED__FAULT_DUPLICATED] = KIND(duplicated),
+             [FED__FAULT_DELAYED] = KIND(delayed),
+             [FED__FAULT_REORDERED] = KIND(reordered),
+             [FED__FAULT_CLIENT_CRASH] = KIND(client_crash)};
 
 static double probability(const struct fed__fault_settings *settings, enum fed__fault fault) {
-  switch (fault) {
-  case FED__FAULT_LOST:
-    return settings->lost;
-  case FED__FAULT_DUPLICATED:
-    return settings->duplicated;
-  case FED__FAULT_DELAYED:
-    return settings->delayed;
-  case FED__FAULT_REORDERED:
-    return settings->reordered;
-  case FED__FAULT_CLIENT_CRASH:
-    return settings->client_crash;
-  case FED__FAULT_COUNT:
-    break;
-  }
-  return 0;
+  double part;
+  memcpy(&part, (const char *)settings + kinds[fault].offset, sizeof part);
+  return part;
 }
 
 static double unit(uint64_t seed, const char *stream, uint64_t index) {
@@ -36,11 +32,11 @@ static double unit(uint64_t seed, const char *stream, uint64_t index) {
 
 int fed__fault_strikes(struct fed__faults *faults, enum fed__fault fault) {
   const double part = probability(faults->settings, fault);
-  return part > 0 && unit(faults->seed, streams[fault][0], faults->drawn[fault]++) < part;
+  return part > 0 && unit(faults->seed, kinds[fault].stream, faults->drawn[fault]++) < part;
 }
 
 double fed__fault_part(struct fed__faults *faults, enum fed__fault fault) {
-  return unit(faults->seed, streams[fault][1], faults->drawn[fault]);
+  return unit(faults->seed, kinds[fault].part_stream, faults->drawn[fault]);
 }
 
 uint32_t fed__fault_server_crash(const struct fed__faults *faults, uint64_t round, uint32_t attempt,

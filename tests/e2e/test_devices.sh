@@ -52,7 +52,7 @@ for client in 0 1 2 3 4 5 6 7; do
   echo "client-000$client,$((200 + client)),$((300 - client))"
 done >"$work/rows"
 { echo client,from,to && cat "$work/rows"; } >"$work/there.csv"
-rounds=40 cohort=4 minimum=2 deadline="2 min"
+rounds=1000 cohort=4 minimum=2 deadline="2 min"
 further="evaluate: {every: 5}
 simulate:
   clients: 8
