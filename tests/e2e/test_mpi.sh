@@ -16,13 +16,14 @@ python3 "$here/make_data.py" "$work/data" 1 600
 python3 "$here/make_data.py" "$work/other" 3 600
 python3 "$here/make_data.py" "$work/test" 2 1000
 rounds=60 cohort=7 minimum=3
-deadline="20 s"
+deadline="20 s" failures_max=1000
 further="aggregate: {algorithm: scaffold} # whose clients and server keep something
 evaluate: {every: 5}
 simulate:
   clients: 20
   partition: {kind: dirichlet, alpha: 0.3}
-  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.3}"
+  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.2}
+  faults: {lost: 0.05, duplicated: 0.1, reordered: 0.1, client_crash: 0.02, server_crash: 0.02}"
 write_job
 run="$FED simulate $work/job/job.yaml --data $work/data --test $work/test --quiet"
 

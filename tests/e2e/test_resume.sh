@@ -61,13 +61,14 @@ interrupt() {
 
 # ---- killed at any moment -------------------------------------------------------------------------
 rounds=3000 cohort=5 minimum=3
-deadline="20 s"
+deadline="20 s" failures_max=1000
 further="aggregate: {algorithm: scaffold} # whose clients and server keep something
 evaluate: {every: 10}
 simulate:
   clients: 20
   partition: {kind: dirichlet, alpha: 0.3}
-  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.3}"
+  device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.3}
+  faults: {lost: 0.05, duplicated: 0.1, delayed: 0.1, reordered: 0.1, client_crash: 0.02, server_crash: 0.02}"
 write_job
 sed -i 's/^  deadline:/  selection: {rule: oort}\n  deadline:/' "$work/job/job.yaml" # which remembers
 expect 0 simulate whole
