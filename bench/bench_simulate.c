@@ -5,7 +5,10 @@
  * models and numbers of clients of several sizes; and a round of McMahan's 2NN beside the training
  * steps that are in it.
  *
- *   bench_simulate [threads, 2] [seconds for each line, 1]
+ *   bench_simulate [threads, 2] [seconds for each line, 1] [scale]
+ *
+ * With `scale`: a CSV of what a round costs for 10 to 1,000,000 registered clients, of which all
+ * take part, or 1,000 (measure_simulate.py plots it).
  *
  * The data is made up. Opening the simulation, gathering the clients and the first round are timed
  * apart.
@@ -21,6 +24,10 @@
 
 #define CLASSES 10
 
+struct line {
+  uint32_t clients, cohort, features, hidden, rows, epochs;
+};
+
 struct world {
   struct fed__simulation_source source;
   struct fed__simulation_observer observer;
@@ -31,10 +38,8 @@ struct world {
   int64_t began_us, first_us, until_us;
   double first_cpu_s;
   uint64_t rounds, reported;
-};
-
-struct line {
-  uint32_t clients, cohort, features, hidden, rows, epochs;
+  void (*print)(const struct world *world, const struct line *line,
+                const struct fed__simulation *simulation);
 };
 
 static int64_t now_us(const struct world *world) {
@@ -141,6 +146,18 @@ static void print_line(const struct world *world, const struct line *line,
   fflush(stdout);
 }
 
+static void print_row(const struct world *world, const struct line *line,
+                      const struct fed__simulation *simulation) {
+  struct rusage usage;
+  const double s = (double)(now_us(world) - world->first_us) * 1e-6;
+  (void)simulation;
+  getrusage(RUSAGE_SELF, &usage);
+  printf("%u,%u,%.9g,%.9g,%.9g,%ld\n", line->clients, line->cohort, s / (double)world->rounds,
+         (cpu_s() - world->first_cpu_s) / (double)world->rounds,
+         (double)(world->first_us - world->began_us) * 1e-6, usage.ru_maxrss * 1024);
+  fflush(stdout);
+}
+
 static int run(struct world *world, const struct line *line, uint32_t threads, double seconds,
                const struct fed__job *job, const struct fed_model *model) {
   struct fed__simulation simulation;
@@ -151,15 +168,17 @@ static int run(struct world *world, const struct line *line, uint32_t threads, d
   FED_TRY(fed__simulation_init(&simulation, &setting));
   int code = fed__simulation_divide(&simulation);
   if (code == FED_OK) code = fed__simulation_run(&simulation);
-  if (code == FED_OK) print_line(world, line, &simulation);
+  if (code == FED_OK) world->print(world, line, &simulation);
   fed__simulation_clear(&simulation);
   return code;
 }
 
 static int measure(const struct fed_context *context, const struct line *line, uint32_t threads,
-                   double seconds) {
-  struct world world = {
-      .source = {open_world}, .observer = {count_round, is_over}, .context = context};
+                   double seconds, int as_row) {
+  struct world world = {.source = {open_world},
+                        .observer = {count_round, is_over},
+                        .context = context,
+                        .print = as_row ? print_row : print_line};
   struct fed__job job = {0};
   struct fed_model *model = NULL;
   int code = make_world(&world, line);
@@ -170,6 +189,19 @@ static int measure(const struct fed_context *context, const struct line *line, u
   fed__free(context, world.points);
   fed__free(context, world.labels);
   return code;
+}
+
+static int scale(const struct fed_context *context, uint32_t threads, double seconds) {
+  static const uint32_t clients[] = {10, 100, 1000, 3000, 10000, 30000, 100000, 300000, 1000000};
+  printf("clients,cohort,seconds,processor_seconds,begun_seconds,peak_bytes\n");
+  for (size_t i = 0; i < 2 * sizeof clients / sizeof clients[0]; i++) {
+    const int is_sample = i % 2 == 1;
+    const uint32_t all = clients[i / 2];
+    const struct line line = {all, is_sample ? 1000 : all, 99, 0, 10000, 0};
+    if (is_sample && all <= 1000) continue;
+    FED_TRY(measure(context, &line, threads, seconds, 1));
+  }
+  return FED_OK;
 }
 
 int main(int argc, char **argv) {
@@ -187,11 +219,14 @@ int main(int argc, char **argv) {
     return 2;
   }
   fed_context_init(&context);
-  printf("compiler: %s, %u threads\n", __VERSION__, threads);
-  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-    if (measure(&context, &lines[i], threads, seconds) != FED_OK) {
-      fprintf(stderr, "bench_simulate: %s\n", fed_error_last()->message);
-      return 3;
-    }
-  return 0;
+  int code = FED_OK;
+  if (argc > 3) {
+    code = scale(&context, threads, seconds);
+  } else {
+    printf("compiler: %s, %u threads\n", __VERSION__, threads);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && code == FED_OK; i++)
+      code = measure(&context, &lines[i], threads, seconds, 0);
+  }
+  if (code != FED_OK) fprintf(stderr, "bench_simulate: %s\n", fed_error_last()->message);
+  return code == FED_OK ? 0 : 3;
 }

@@ -272,6 +272,33 @@ static void the_fold_is_exact_at_every_length(void **state) {
     }
 }
 
+/* What two processes hold, added word by word, is what one would hold. */
+static void words_of_two_add_up(void **state) {
+  (void)state;
+  static uint8_t grids[CLIENTS * N * 2];
+  static int64_t values[CLIENTS * N];
+  uint64_t weights[CLIENTS], weight_sum, expected_weight = 0;
+  const int64_t *sum;
+  size_t count, other_count;
+  struct fed__aggregate *parts[] = {open_mean(N, 16, 100, CLIENTS), open_mean(N, 16, 100, CLIENTS)};
+  make_updates(16, grids, values, weights, 100);
+  for (size_t c = 0; c < CLIENTS; c++) {
+    const struct fed_slice grid = fed_slice_of(grids + c * N * 2, (size_t)N * 2);
+    assert_int_equal(mean->add(parts[c % 2], grid, weights[c]), FED_OK);
+    expected_weight += weights[c];
+  }
+  int64_t *words = mean->words(parts[0], &count);
+  const int64_t *others = mean->words(parts[1], &other_count);
+  assert_int_equal(count, other_count);
+  for (size_t i = 0; i < count; i++) words[i] += others[i];
+  assert_int_equal(mean->finish(parts[0], &sum, &weight_sum), FED_OK);
+  assert_is_sum(sum, values, weights);
+  assert_int_equal(weight_sum, expected_weight);
+  assert_int_equal(mean->add(parts[0], fed_slice_of(grids, (size_t)N * 2), 1), FED_E_LIMIT);
+  mean->free(parts[0]);
+  mean->free(parts[1]);
+}
+
 static void rules_are_found_by_name(void **state) {
   (void)state;
   assert_ptr_equal(fed__aggregate_find("mean"), mean);
@@ -283,6 +310,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(any_order_gives_the_exact_sum),
       cmocka_unit_test(merged_sums_are_one_sum),
+      cmocka_unit_test(words_of_two_add_up),
       cmocka_unit_test(refused_updates_leave_the_sum_alone),
       cmocka_unit_test(extremes_do_not_overflow),
       cmocka_unit_test(shapes_that_may_overflow_are_refused),
