@@ -70,37 +70,49 @@ static void print_figures(const struct fed__simulate_output *output,
          fed__format_seconds(round->virtual_s, clock), fed__simulate_seconds(output));
 }
 
-static double seconds_left(const struct fed__simulate_output *output, uint64_t done) {
+/* By the pace since the first round was over: what came before it, reading the data, is not again.
+ */
+static double seconds_left(struct fed__simulate_output *output, uint64_t done) {
   const uint64_t all = output->job->rounds.count;
-  return done && done < all ? fed__simulate_seconds(output) / (double)done * (double)(all - done)
-                            : 0;
+  const double now_s = fed__simulate_seconds(output);
+  if (!output->paced_round) {
+    output->paced_round = done;
+    output->paced_s = now_s;
+  }
+  if (done <= output->paced_round || done >= all) return 0;
+  return (now_s - output->paced_s) / (double)(done - output->paced_round) * (double)(all - done);
 }
 
-/* On a terminal the newest round is always there, on a line that is written again; the rows that
- * stay are those of at most ROWS_MAX rounds. */
+/* Of a terminal, what is written again and again. */
+static void clear_line(const struct fed__simulate_output *output) {
+  if (output->invocation->colour && output->header_printed) printf("\r\033[K");
+}
+
+static void show_left(struct fed__simulate_output *output, uint64_t done) {
+  const double left_s = seconds_left(output, done);
+  char text[24];
+  if (output->invocation->colour && left_s > 0)
+    printf("   %s left", fed__format_seconds(left_s, text));
+}
+
+/* The rows that stay are those of at most ROWS_MAX rounds. On a terminal the newest round is always
+ * there, too, and how long the others will take, on a line that is written again. */
 static void show_round(struct fed__simulate_output *output,
                        const struct fed__simulated_round *round) {
   const uint32_t all = output->job->rounds.count;
   const uint32_t every = (all + ROWS_MAX - 1) / ROWS_MAX;
   const int stays = round->round % every == 0 || round->round >= all;
   const int64_t now_us = (int64_t)(fed__simulate_seconds(output) * 1e6);
-  char left[24];
   if (!tells(output) || round->failure) return;
+  if (!stays && (!output->invocation->colour || now_us - output->shown_us < PROGRESS_US)) return;
+  output->shown_us = now_us;
+  clear_line(output);
   if (!output->header_printed++)
     printf("%7s %8s %10s %10s %9s %11s %12s %9s\n", "round", "reported", "train loss", "accuracy",
            "loss", "MB", "virtual time", "seconds");
-  if (output->invocation->colour && (stays || now_us - output->shown_us > PROGRESS_US)) {
-    output->shown_us = now_us;
-    printf("\r\033[K");
-    print_figures(output, round);
-    if (!stays)
-      printf("   %s left", fed__format_seconds(seconds_left(output, round->round), left));
-    else
-      putchar('\n');
-  } else if (stays) {
-    print_figures(output, round);
-    putchar('\n');
-  }
+  print_figures(output, round);
+  if (stays) putchar('\n');
+  show_left(output, round->round);
   fflush(stdout);
 }
 
@@ -268,6 +280,7 @@ int fed__simulate_output_finish(struct fed__simulate_output *output,
 }
 
 void fed__simulate_output_end(struct fed__simulate_output *output) {
+  clear_line(output);
   if (output->metrics) fclose(output->metrics);
   output->metrics = NULL;
 }

@@ -25,6 +25,8 @@ struct fed__simulate_output {
   double seconds_before; /* of the run up to its checkpoint */
   int64_t started_us, shown_us;
   int header_printed;
+  uint64_t paced_round; /* the first one that was over, and when: of the time left */
+  double paced_s;
   uint32_t thread_count;
   uint64_t down_bytes, up_bytes; /* of all rounds so far */
   uint64_t failed_rounds;
