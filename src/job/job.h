@@ -211,6 +211,8 @@ struct fed__job {
     struct fed__device_settings device;
     struct fed__fault_settings faults;
     struct fed__client_evaluation evaluate;
+    char **baselines; /* words: fed__baselines_wanted */
+    size_t baseline_count;
   } simulate;
 };
 

@@ -25,6 +25,19 @@ FED_MUST int fed__simulate_world_check(const struct fed__job *job, const struct 
  * the one setting that is its own, in place of what the job says. FED_E_USAGE. */
 FED_MUST int fed__partition_choose(struct fed__job *job, const char *text);
 
+/* What the result is measured against (simulate/baselines.h). */
+enum fed__baseline {
+  FED__BASELINE_CENTRALISED = 1, /* all rows in one place */
+  FED__BASELINE_LOCAL = 2,       /* each client alone */
+  FED__BASELINE_BEST = 4,        /* the best of those */
+};
+
+/* Those that the job names, as bits. */
+unsigned fed__baselines_wanted(const struct fed__job *job);
+
+/* "centralised,local,best" in place of the job's. FED_E_USAGE. */
+FED_MUST int fed__baselines_choose(struct fed__job *job, const char *text);
+
 /* The other way round: the job's partition in such a word, appended. */
 FED_MUST int fed__partition_print(const struct fed__job *job, struct fed_buffer *out);
 

@@ -94,9 +94,23 @@ const struct fed__setting fed__simulate_settings[] = {
     {"evaluate", FED__SETTING_SECTION, .inner = evaluate,
      .meaning =
          "what is known of single clients after each evaluation; at the end all are measured"},
+    {"baselines", FED__SETTING_TEXTS, AT(baselines),
+     .more_offset = offsetof(struct fed__job, simulate.baseline_count),
+     .meaning =
+         "what is trained besides, to compare with: centralised, local, best (single client)"},
     {NULL}};
 
 const char *fed__partition_kind_name(enum fed__partition_kind kind) { return kinds[kind]; }
+
+#define BASELINE_WORDS "centralised, local or best"
+
+/* Its bit; 0: there is none of this name. */
+static unsigned find_baseline(const char *word) {
+  static const char *const words[] = {"centralised", "local", "best"};
+  for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strcmp(words[i], word) == 0) return 1u << i;
+  return 0;
+}
 
 int fed__simulate_section_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__partition_settings *settings = &job->simulate.partition;
@@ -108,6 +122,11 @@ int fed__simulate_section_check(const struct fed__job *job, const struct fed__ya
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the columns by which to divide",
                            "simulate.partition.columns");
+  for (size_t i = 0; i < job->simulate.baseline_count; i++)
+    if (!find_baseline(job->simulate.baselines[i]))
+      return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.baselines"), FED_E_UNSUPPORTED,
+                             "'%s': expected %s, found '%s'", "simulate.baselines", BASELINE_WORDS,
+                             job->simulate.baselines[i]);
   return fed__simulate_world_check(job, yaml);
 }
 
@@ -134,35 +153,51 @@ static void free_texts(const struct fed_context *context, char **texts, size_t c
   fed__free(context, texts);
 }
 
-/* "play,role" in place of the job's columns. */
-static int set_columns(struct fed__job *job, const char *text) {
-  struct fed__partition_settings *settings = &job->simulate.partition;
-  const struct fed_context *context = job->context;
-  char **columns = fed__zalloc(context, FED__GROUP_COLUMNS_MAX + 1, sizeof *columns);
-  size_t count = 0;
-  int code = columns ? FED_OK : FED_E_MEMORY;
-  for (const char *at = text; code == FED_OK && at; count++) {
-    const char *comma = strchr(at, ',');
-    const size_t size = comma ? (size_t)(comma - at) : strlen(at);
-    if (size == 0 || count == FED__GROUP_COLUMNS_MAX) {
-      code = FED_RAISE(FED_E_USAGE,
-                       "partition, columns: expected 1 to %d names with commas between them, found "
-                       "'%s'",
-                       FED__GROUP_COLUMNS_MAX, text);
-      break;
-    }
-    columns[count] = fed__copy_slice_text(context, fed_slice_of(at, size));
-    if (!columns[count]) code = FED_E_MEMORY;
-    at = comma ? comma + 1 : NULL;
+static size_t count_items(const char *text) {
+  size_t count = 1;
+  for (; *text; text++) count += *text == ',';
+  return count;
+}
+
+static int copy_items(const struct fed_context *context, const char *text, char **items,
+                      size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const size_t size = strcspn(text, ",");
+    if (size == 0) return FED_E_USAGE;
+    items[i] = fed__copy_slice_text(context, fed_slice_of(text, size));
+    if (!items[i]) return FED_E_MEMORY;
+    text += size + 1;
   }
+  return FED_OK;
+}
+
+/* "play,role" in place of a list. FED_E_USAGE, without a message, for an empty item. */
+static int replace_texts(const struct fed_context *context, const char *text, char ***list,
+                         size_t *list_count) {
+  const size_t count = count_items(text);
+  char **items = fed__zalloc(context, count + 1, sizeof *items);
+  const int code = items ? copy_items(context, text, items, count) : FED_E_MEMORY;
   if (code != FED_OK) {
-    free_texts(context, columns, count);
+    free_texts(context, items, count);
     return code;
   }
-  free_texts(context, settings->columns, settings->column_count);
-  settings->columns = columns;
-  settings->column_count = count;
+  free_texts(context, *list, *list_count);
+  *list = items;
+  *list_count = count;
   return FED_OK;
+}
+
+static int set_columns(struct fed__job *job, const char *text) {
+  struct fed__partition_settings *settings = &job->simulate.partition;
+  const int code =
+      count_items(text) > FED__GROUP_COLUMNS_MAX
+          ? FED_E_USAGE
+          : replace_texts(job->context, text, &settings->columns, &settings->column_count);
+  if (code != FED_E_USAGE) return code;
+  return FED_RAISE(code,
+                   "partition, columns: expected 1 to %d names with commas between them, found "
+                   "'%s'",
+                   FED__GROUP_COLUMNS_MAX, text);
 }
 
 static int set_value(struct fed__job *job, const struct fed__setting *setting, const char *text) {
@@ -203,4 +238,21 @@ int fed__partition_print(const struct fed__job *job, struct fed_buffer *out) {
   for (size_t i = 0; i < settings->column_count; i++)
     FED_TRY(fed_buffer_print(out, "%s%s", i ? "," : "", settings->columns[i]));
   return FED_OK;
+}
+
+unsigned fed__baselines_wanted(const struct fed__job *job) {
+  unsigned wanted = 0;
+  for (size_t i = 0; i < job->simulate.baseline_count; i++)
+    wanted |= find_baseline(job->simulate.baselines[i]);
+  return wanted;
+}
+
+int fed__baselines_choose(struct fed__job *job, const char *text) {
+  size_t *count = &job->simulate.baseline_count;
+  int code = replace_texts(job->context, text, &job->simulate.baselines, count);
+  for (size_t i = 0; i < *count && code == FED_OK; i++)
+    if (!find_baseline(job->simulate.baselines[i])) code = FED_E_USAGE;
+  if (code != FED_E_USAGE) return code;
+  return FED_RAISE(code, "baselines: expected %s, with commas between them, found '%s'",
+                   BASELINE_WORDS, text);
 }

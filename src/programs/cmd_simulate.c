@@ -73,6 +73,7 @@ static int read_options(struct session *session) {
   const struct fed__invocation *invocation = session->invocation;
   struct fed__job *job = &session->files.job;
   const char *partition = fed__option_text(invocation, "partition");
+  const char *baselines = fed__option_text(invocation, "baselines");
   uint64_t clients = job->simulate.clients, threads = fed__simulate_ranks_threads(session->ranks);
   FED_TRY(read_whole(invocation, "clients", 1, 1e6, &clients));
   FED_TRY(read_whole(invocation, "threads", 1, THREADS_MAX, &threads));
@@ -80,6 +81,7 @@ static int read_options(struct session *session) {
   job->simulate.clients = (uint32_t)clients;
   session->output.thread_count = (uint32_t)threads;
   if (partition && fed__partition_choose(job, partition) != FED_OK) return FED_WRAP("--partition");
+  if (baselines && fed__baselines_choose(job, baselines) != FED_OK) return FED_WRAP("--baselines");
   if (!fed__option_text(invocation, "data"))
     return FED_RAISE(FED_E_USAGE, "--data is missing: the folder with the data to divide");
   const int own_clients = job->simulate.partition.kind == FED__PARTITION_COLUMN ||
@@ -262,6 +264,10 @@ static const struct fed__option simulate_options[] = {
      NULL},
     {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},
     {"show-partition", NULL, "print who would have what, write DIR/partition.html; no training",
+     NULL},
+    {"baselines", "WORDS",
+     "train besides, to compare with: centralised, local, best (single client), with commas "
+     "between; else the job's simulate.baselines",
      NULL},
     {"test", "FOLDER", "with the test set; else the job's evaluate.test.folder below --data", NULL},
     {"set", "KEY=VALUE",

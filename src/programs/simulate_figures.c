@@ -23,6 +23,8 @@ int fed__final_figures_init(struct fed__final_figures *figures,
   if (code == FED_OK)
     code = fed__simulation_classify_held_out(simulation, figures->visits, figures->visit_count,
                                              &figures->held_out);
+  if (code == FED_OK && simulation->end != FED__END_STOPPED)
+    code = fed__baselines_make(simulation, &figures->baselines);
   if (code != FED_OK) fed__final_figures_clear(figures);
   return code;
 }
@@ -31,6 +33,7 @@ void fed__final_figures_clear(struct fed__final_figures *figures) {
   fed__free(figures->context, figures->visits);
   fed__classification_clear(&figures->test);
   fed__classification_clear(&figures->held_out);
+  fed__baselines_clear(&figures->baselines);
   *figures = (struct fed__final_figures){.context = figures->context};
 }
 

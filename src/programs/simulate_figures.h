@@ -6,6 +6,7 @@
 #ifndef FED_SIMULATE_FIGURES_H
 #define FED_SIMULATE_FIGURES_H
 
+#include "simulate/baselines.h"
 #include "simulate/simulation.h"
 
 #include <jansson.h>
@@ -17,6 +18,7 @@ struct fed__final_figures {
   struct fed__visit *visits; /* at whom */
   size_t visit_count;
   struct fed__classification test, held_out; /* classes 0: not measured */
+  struct fed__baselines baselines;
 };
 FED_MUST int fed__final_figures_init(struct fed__final_figures *figures,
                                      struct fed__simulation *simulation);

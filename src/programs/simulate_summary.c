@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "fed/safetensors.h"
 #include "job/simulate_section.h"
+#include "programs/simulate_baselines.h"
 #include "programs/simulate_identity.h"
 
 #include <math.h>
@@ -80,6 +81,11 @@ int fed__summary_make(const struct fed__simulate_output *output,
   FED_TRY(hash_model(simulation, hash));
   json_t *json = run_json(output, simulation, hash), *found = figures_json(output, figures),
          *cost = cost_json(output, simulation);
+  json_t *baselines = fed__baselines_json(simulation, &figures->baselines);
+  if (baselines) json_object_set_new(found, "baselines", baselines);
+  if (baselines)
+    json_object_set_new(found, "baseline_passes",
+                        json_integer((json_int_t)figures->baselines.passes));
   const int complete = json_object_update(json, found) == 0 && json_object_update(json, cost) == 0;
   json_decref(found);
   json_decref(cost);
@@ -154,6 +160,7 @@ void fed__summary_print(const struct fed__simulate_output *output,
   print_classes(&figures->test);
   print_clients(output, &figures->clients);
   print_classes(&figures->held_out);
+  fed__baselines_print(simulation, &figures->baselines);
   printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
          "threads\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",
          (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,

@@ -54,6 +54,7 @@ struct fed__pool {
   const struct fed__visits *visits;
   const struct fed_params *tested_params;
   const struct questions *questions;
+  struct fed__pool_work *other; /* fed__pool_run's */
   size_t item_count, items_per_take;
   size_t item_first, item_step; /* the items of this process: every so many-th */
   atomic_size_t next_item;
@@ -116,7 +117,7 @@ static int report_failure(const struct fed__pool *pool) {
 /* All workers take part; the caller is the first. */
 static int run_items(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
   const uint32_t threads = pool->setting.thread_count;
-  const size_t share = count / ((size_t)threads * 8);
+  const size_t share = pool->other ? 1 : count / ((size_t)threads * 8);
   pool->work = work;
   pool->item_count = count;
   pool->items_per_take = share < 1 ? 1 : share < ITEMS_PER_TAKE ? share : ITEMS_PER_TAKE;
@@ -399,6 +400,25 @@ int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, i
   if (code != FED_OK) fed__outcomes_clear(outcomes);
   pool->questions = NULL;
   return code;
+}
+
+/* ---- other work ----------------------------------------------------------------------------- */
+
+static int do_other(struct worker *worker, size_t item) {
+  struct fed__pool_work *work = worker->pool->other;
+  const struct fed__pool_hands hands = {worker->trainer, worker->tester,   worker->examples,
+                                        worker->test,    &worker->trained, worker->scratch};
+  return work->run(work, &hands, item);
+}
+
+int fed__pool_run(struct fed__pool *pool, struct fed__pool_work *work, size_t count) {
+  pool->other = work; /* such items are long: nobody takes several */
+  const int code = share_work(pool, do_other, count);
+  pool->other = NULL;
+  FED_TRY(fed__ranks_agree(pool->setting.ranks, code));
+  if (pool->setting.ranks)
+    fed__ranks_merge(pool->setting.ranks, work->results, count * work->result_bytes);
+  return FED_OK;
 }
 
 uint32_t fed__pool_classes(const struct fed__pool *pool) {

@@ -97,6 +97,27 @@ FED_MUST int fed__pool_predict(struct fed__pool *pool, const struct fed_params *
                                const uint32_t *rows, size_t row_count,
                                struct fed__outcomes *outcomes);
 
+/* What one thread has to work with. */
+struct fed__pool_hands {
+  struct fed_trainer *trainer, *tester; /* of the job's batches; of the test set's (NULL: none) */
+  struct fed_examples *examples, *test;
+  struct fed_params *trained; /* like the model's: free to use */
+  uint32_t *scratch;          /* for fed__partition_rows */
+};
+
+/* Other work, in items that do not depend on each other. Each writes to its own place in `results`,
+ * which holds zeros until then: bytes that mean the same in every process. */
+struct fed__pool_work {
+  FED_MUST int (*run)(struct fed__pool_work *self, const struct fed__pool_hands *hands,
+                      size_t item);
+  void *results;
+  size_t result_bytes; /* of one item */
+};
+
+/* Do them all, dealt out one by one over threads and processes; each process has all results. A
+ * failure ends the work and is passed on. */
+FED_MUST int fed__pool_run(struct fed__pool *pool, struct fed__pool_work *work, size_t count);
+
 /* As fed__trainer_classes. */
 uint32_t fed__pool_classes(const struct fed__pool *pool);
 

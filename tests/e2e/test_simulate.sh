@@ -167,6 +167,21 @@ said "'cards.csv' has no column 'bnak'; did you mean 'bank'?"
 cards 2 --show-partition --partition column:bank --clients 4
 cards 6 --quiet
 "$FED" model new logreg --input 1 --classes 2 --out "$work/cards/none.onnx" --quiet
+cards 2 --baselines everything
+said "expected centralised, local or best"
+cards 0 --baselines centralised,local,best --threads 1 --json
+cp "$work/said" "$work/cards/one.json"
+contains "$work/shown/report.html" "best single client"
+cards 0 --baselines best,local,centralised --threads 3 --json
+python3 - "$work/cards/one.json" "$work/said" <<'CHECK'
+import json, sys
+runs = [json.load(open(path)) for path in sys.argv[1:]]
+assert runs[0]["baselines"] == runs[1]["baselines"]
+names = [line["name"] for line in runs[0]["baselines"]]
+assert names[:3] == ["federated", "centralised", "local, mean of 3 clients"], names
+assert runs[0]["baselines"][3]["client"] in ("A", "B", "C_D"), runs[0]["baselines"]
+assert runs[0]["baseline_passes"] == 2, runs[0]
+CHECK
 cards 0 --threads 2
 said "2 rounds; 3 clients"
 printf 'X,1,0\n' >"$work/cards/cards.csv"

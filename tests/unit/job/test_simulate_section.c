@@ -82,6 +82,8 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {faults: {server_crash: 1}}\n", FED_E_RANGE, "server_crash");
   refuses("simulate: {faults: {lost: 0.1, resend: 0}}\n", FED_E_RANGE, "resend");
   refuses("simulate: {faults: {reorder: 0.1}}\n", FED_E_INPUT, "did you mean 'reordered'");
+  refuses("simulate: {baselines: [local, centralized]}\n", FED_E_UNSUPPORTED,
+          "expected centralised, local or best, found 'centralized'");
   refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
 }
 
@@ -144,12 +146,29 @@ static void a_partition_in_one_word(void **state) {
   fed__job_clear(&job);
 }
 
+static void baselines_in_one_word(void **state) {
+  (void)state;
+  struct fed__job job;
+  assert_int_equal(parse("simulate: {baselines: [best]}\n", &job), FED_OK);
+  assert_int_equal(fed__baselines_wanted(&job), FED__BASELINE_BEST);
+  assert_int_equal(fed__baselines_choose(&job, "local,centralised"), FED_OK);
+  assert_int_equal(fed__baselines_wanted(&job), FED__BASELINE_LOCAL | FED__BASELINE_CENTRALISED);
+  assert_int_equal(fed__baselines_choose(&job, "local,"), FED_E_USAGE);
+  assert_int_equal(fed__baselines_choose(&job, ""), FED_E_USAGE);
+  assert_int_equal(fed__baselines_choose(&job, "all"), FED_E_USAGE);
+  fed__job_clear(&job);
+  assert_int_equal(parse("", &job), FED_OK);
+  assert_int_equal(fed__baselines_wanted(&job), 0);
+  fed__job_clear(&job);
+}
+
 int main(void) {
   fed_context_init(&context);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_and_values),
       cmocka_unit_test(sections_that_are_refused),
       cmocka_unit_test(a_partition_in_one_word),
+      cmocka_unit_test(baselines_in_one_word),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
