@@ -85,7 +85,7 @@ static double seconds_left(struct fed__simulate_output *output, uint64_t done) {
 
 /* Of a terminal, what is written again and again. */
 static void clear_line(const struct fed__simulate_output *output) {
-  if (output->invocation->colour && output->header_printed) printf("\r\033[K");
+  if (output->header_printed && output->invocation->colour) printf("\r\033[K");
 }
 
 static void show_left(struct fed__simulate_output *output, uint64_t done) {
