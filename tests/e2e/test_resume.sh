@@ -77,6 +77,14 @@ print(*sorted(draw.sample(range(1, 2000), int(sys.argv[1]))))' "$kills")
 interrupt killed $points
 same killed whole
 
+# The same where each client goes at its own pace.
+cp "$work/job/job.yaml" "$work/job.kept"
+sed -i 's/algorithm: scaffold/algorithm: fedbuff, buffer: 4/; s/, server_crash: [0-9.]*//' "$work/job/job.yaml"
+expect 0 simulate steps
+interrupt paced 200 400 600
+same paced steps
+cp "$work/job.kept" "$work/job/job.yaml"
+
 # ---- stopped by Ctrl-C, and resumed ---------------------------------------------------------------
 start run $run --out "$work/stopped"
 within 60 has_rounds stopped 100

@@ -187,7 +187,7 @@ static void assert_same(const struct process *process, const float *model,
 
 static void any_number_gives_the_bits_of_one(void **state) {
   (void)state;
-  static const char *const algorithms[] = {"fedavg", "scaffold", "feddyn, regularizer: 0.01",
+  static const char *const algorithms[] = {"fedavg", "scaffold", "fedbuff, buffer: 4", "feddyn, regularizer: 0.01",
                                            "fedadam"};
   static struct fed__simulated_round rounds[ROUNDS];
   float model[256];
