@@ -9,7 +9,7 @@
 
 #define NEVER INT64_MAX
 
-static void note(struct fed__simulation *simulation, enum fed__trouble trouble) {
+void fed__delivery_note(struct fed__simulation *simulation, enum fed__trouble trouble) {
   simulation->open.trouble[trouble]++;
   simulation->trouble[trouble]++;
 }
@@ -69,7 +69,7 @@ static int64_t to_us(double seconds) { return (int64_t)(seconds * 1e6); }
 
 static int is_lost(struct fed__simulation *simulation) {
   if (!fed__fault_strikes(&simulation->faults, FED__FAULT_LOST)) return 0;
-  note(simulation, FED__TROUBLE_LOST);
+  fed__delivery_note(simulation, FED__TROUBLE_LOST);
   return 1;
 }
 
@@ -85,7 +85,7 @@ static int64_t drawn_delay_us(struct fed__simulation *simulation, enum fed__faul
 /* By how much a message takes longer than the device's latency and bandwidth say. */
 static int64_t delay_us(struct fed__simulation *simulation) {
   if (!fed__fault_strikes(&simulation->faults, FED__FAULT_DELAYED)) return 0;
-  note(simulation, FED__TROUBLE_DELAYED);
+  fed__delivery_note(simulation, FED__TROUBLE_DELAYED);
   return drawn_delay_us(simulation, FED__FAULT_DELAYED);
 }
 
@@ -165,7 +165,7 @@ static int64_t task_us(struct fed__simulation *simulation, const struct fed__dev
 
 /* The answer never comes, and the client is back when the server has given it up. */
 static int drop_out(struct fed__simulation *simulation, uint32_t client) {
-  note(simulation, FED__TROUBLE_DROPPED_OUT);
+  fed__delivery_note(simulation, FED__TROUBLE_DROPPED_OUT);
   return ask_later(simulation, client, simulation->now_us,
                    (simulation->round.deadline_ms + 1) * 1000);
 }
@@ -175,7 +175,7 @@ static int drop_out(struct fed__simulation *simulation, uint32_t client) {
 static int crash_client(struct fed__simulation *simulation, uint32_t client, int64_t whole_us) {
   const double part = fed__fault_part(&simulation->faults, FED__FAULT_CLIENT_CRASH);
   const int64_t restart_us = to_us(simulation->job->simulate.faults.client_restart_s);
-  note(simulation, FED__TROUBLE_CLIENT_CRASH);
+  fed__delivery_note(simulation, FED__TROUBLE_CLIENT_CRASH);
   return ask_later(simulation, client, simulation->now_us,
                    simulation->now_us + (int64_t)(part * (double)whole_us) + restart_us);
 }
@@ -195,7 +195,7 @@ static int work(struct fed__simulation *simulation, const struct fed__device *de
                                            .attempt = fed__round_task_attempt(round, client),
                                            .exchange = round->exchange};
   FED_TRY(put_own(simulation, &answer, simulation->now_us, &kept));
-  if (!kept) note(simulation, FED__TROUBLE_WENT_AWAY);
+  if (!kept) fed__delivery_note(simulation, FED__TROUBLE_WENT_AWAY);
   return FED_OK;
 }
 
@@ -230,7 +230,7 @@ static int let_pass(struct fed__simulation *simulation, const struct fed__queued
   *passed = 1;
   later.passed = 1;
   later.time_us = queue->items[0].time_us;
-  note(simulation, FED__TROUBLE_REORDERED);
+  fed__delivery_note(simulation, FED__TROUBLE_REORDERED);
   return fed__event_queue_put(&simulation->queue, &later);
 }
 
@@ -271,7 +271,7 @@ static int answers(struct fed__simulation *simulation, const struct fed__queued_
   if (answer->copy) return arrive(simulation, answer);
   if (is_lost(simulation)) {
     FED_TRY(send_again(simulation, answer, &kept));
-    if (!kept) note(simulation, FED__TROUBLE_WENT_AWAY);
+    if (!kept) fed__delivery_note(simulation, FED__TROUBLE_WENT_AWAY);
     return FED_OK;
   }
   if (fed__fault_strikes(&simulation->faults, FED__FAULT_DUPLICATED))

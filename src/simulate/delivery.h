@@ -13,6 +13,7 @@
 #define FED_SIMULATE_DELIVERY_H
 
 #include "simulate/event_queue.h"
+#include "simulate/fault.h"
 
 struct fed__simulation;
 
@@ -23,6 +24,9 @@ FED_MUST int fed__delivery_step(struct fed__simulation *simulation,
 /* An event of this kind, now. */
 struct fed__round_event fed__delivery_event(const struct fed__simulation *simulation,
                                             enum fed__round_event_type type);
+
+/* Count it, for the open round and for the run. */
+void fed__delivery_note(struct fed__simulation *simulation, enum fed__trouble trouble);
 
 /* Everybody that is there at the beginning checks in. */
 FED_MUST int fed__delivery_begin(struct fed__simulation *simulation);

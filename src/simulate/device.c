@@ -30,6 +30,11 @@ static double draw(const struct fed__devices *devices, const char *stream, uint3
   return mean > 0 ? mean * factor(devices, stream, client, spread) : 0;
 }
 
+static double draw_memory(const struct fed__devices *devices, uint32_t client) {
+  const struct fed__device_settings *settings = devices->settings;
+  return draw(devices, "device.memory", client, (double)settings->memory, settings->memory_spread);
+}
+
 static struct fed__device draw_device(const struct fed__devices *devices, uint32_t client) {
   const struct fed__device_settings *settings = devices->settings;
   const double wide = factor(devices, "device.bandwidth", client, settings->bandwidth_spread);
@@ -60,6 +65,11 @@ struct fed__device fed__device_of(const struct fed__devices *devices, uint32_t c
     replace(&device.drop_out, row->drop_out);
   }
   return device;
+}
+
+double fed__device_memory(const struct fed__devices *devices, uint32_t client) {
+  const double traced = devices->rows ? devices->rows[devices->row_of[client]].device.memory : -1;
+  return traced >= 0 ? traced : draw_memory(devices, client);
 }
 
 /* ---- what it takes -------------------------------------------------------------------------- */

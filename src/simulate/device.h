@@ -47,6 +47,9 @@ void fed__devices_clear(struct fed__devices *devices);
 
 struct fed__device fed__device_of(const struct fed__devices *devices, uint32_t client);
 
+/* Its memory alone, which is asked of everybody. */
+double fed__device_memory(const struct fed__devices *devices, uint32_t client);
+
 /* At most a thousand years each. */
 int64_t fed__device_work_us(const struct fed__device *device, uint64_t trained_count,
                             uint64_t evaluated_count);

@@ -49,11 +49,6 @@ static void open_round(struct fed__simulation *simulation) {
       round->cohort_count < round->settings.cohort ? round->cohort_count : round->settings.cohort);
 }
 
-static void note_trouble(struct fed__simulation *simulation, enum fed__trouble trouble) {
-  simulation->open.trouble[trouble]++;
-  simulation->trouble[trouble]++;
-}
-
 static void tell_round(struct fed__simulation *simulation) {
   struct fed__simulated_round *open = &simulation->open;
   open->reported = simulation->round.reported_count;
@@ -104,10 +99,10 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     simulation->end = effect->end;
     break;
   case FED__EFFECT_COUNTED_BEFORE:
-    note_trouble(simulation, FED__TROUBLE_REPEATED);
+    fed__delivery_note(simulation, FED__TROUBLE_REPEATED);
     break;
   case FED__EFFECT_DISMISS:
-    note_trouble(simulation, FED__TROUBLE_LATE);
+    fed__delivery_note(simulation, FED__TROUBLE_LATE);
     break;
   case FED__EFFECT_NEXT_EXCHANGE:
     break;
@@ -296,7 +291,7 @@ static int close_round(struct fed__simulation *simulation, struct fed__round_eve
 
 /* In the open round: its attempt is void, and the next one has the same cohort. */
 static int crash_in_round(struct fed__simulation *simulation) {
-  note_trouble(simulation, FED__TROUBLE_SERVER_CRASH);
+  fed__delivery_note(simulation, FED__TROUBLE_SERVER_CRASH);
   simulation->open.failure = "the server crashed; the round runs again with the same cohort";
   tell_round(simulation);
   return fed__delivery_crash_server(simulation, 0);
@@ -304,7 +299,7 @@ static int crash_in_round(struct fed__simulation *simulation) {
 
 /* When a round's model is stored but the table does not know of it. */
 static int crash_after_round(struct fed__simulation *simulation) {
-  note_trouble(simulation, FED__TROUBLE_SERVER_CRASH);
+  fed__delivery_note(simulation, FED__TROUBLE_SERVER_CRASH);
   return fed__delivery_crash_server(simulation, 1);
 }
 
@@ -395,7 +390,7 @@ static void note_client(struct fed__simulation *simulation, uint32_t client) {
 }
 
 static int has_memory(const struct fed__simulation *simulation, uint32_t client) {
-  const double memory = fed__device_of(&simulation->devices, client).memory;
+  const double memory = fed__device_memory(&simulation->devices, client);
   return memory == 0 || memory >= (double)simulation->training_bytes;
 }
 

@@ -111,6 +111,7 @@ static void uniform_figures_stay_within_their_bounds(void **state) {
     assert_true(device.bandwidth_up >= 900 && device.bandwidth_up <= 1100);
     assert_float_equal(device.bandwidth_down, 3 * device.bandwidth_up, 1e-9);
     assert_true(device.speed == 0 && device.drop_out == 0);
+    assert_true(fed__device_memory(&world.devices, c) == device.memory);
     memory[c] = device.memory;
     latency[c] = device.latency_s;
     both += (device.memory / 1000 - 1) * (device.latency_s / 0.2 - 1);
@@ -274,6 +275,8 @@ static void rows_go_to_clients_by_name(void **state) {
   must_be(fed__device_presence(&world.devices, 1, 5), 1, NEVER); /* the same time: always */
   const struct fed__device third = fed__device_of(&world.devices, 2);
   assert_true(third.speed == 50 && third.latency_s == 0.25 && third.bandwidth_up == 1000);
+  assert_true(fed__device_memory(&world.devices, 2) == 4096);
+  assert_true(fed__device_memory(&world.devices, 0) == 0);
   assert_true(third.bandwidth_down == 2000.5 && third.memory == 4096 && third.drop_out == 0.5);
   must_be(fed__device_presence(&world.devices, 2, 0), 1, 4 * hour_us);
   must_be(fed__device_presence(&world.devices, 2, 4 * hour_us), 0, 22 * hour_us);

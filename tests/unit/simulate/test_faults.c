@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "failing_alloc.h"
 #include "simulate/simulation_state.h"
 
 #include <math.h>
@@ -551,6 +552,35 @@ static void any_mix_counts_once_and_ends(void **state) {
   for (int i = 0; i < FED__TROUBLE_COUNT; i++) assert_true(trouble[i] > 100);
 }
 
+static void memory_may_fail(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  prepare_mix(&made, 0, 1, &simulation);
+  fed__simulation_clear(&simulation);
+  made.job.simulate.faults.server_crash = 0.6;
+  made.job.rounds.count = 2;
+  const struct fed_context system = made.context;
+  int code = FED_E_MEMORY;
+  for (long allowed = 0; code == FED_E_MEMORY; allowed += 1 + allowed / 100) {
+    struct failing_alloc memory;
+    failing_alloc_init(&memory, &made.context, allowed);
+    const struct fed__simulation_setting setting = setting_of(&made, 1);
+    made.round_count = 0;
+    code = fed__simulation_init(&simulation, &setting);
+    if (code == FED_OK) {
+      code = fed__simulation_divide(&simulation);
+      if (code == FED_OK) code = fed__simulation_run(&simulation);
+      if (code == FED_OK) assert_true(simulation.trouble[FED__TROUBLE_SERVER_CRASH] > 0);
+      fed__simulation_clear(&simulation);
+    }
+    assert_int_equal(memory.living, 0);
+  }
+  assert_int_equal(code, FED_OK);
+  made.context = system;
+  take_down(&made);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(duplicates_leave_the_model),
@@ -567,6 +597,7 @@ int main(void) {
       cmocka_unit_test(who_is_never_there_cannot_begin),
       cmocka_unit_test(late_answers_cost_their_bytes),
       cmocka_unit_test(any_mix_counts_once_and_ends),
+      cmocka_unit_test(memory_may_fail),
   };
   return cmocka_run_group_tests(tests, write_availability, remove_availability);
 }
