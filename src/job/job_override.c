@@ -22,8 +22,9 @@ struct names {
 static void list_names(const struct fed__setting *settings, const char *outer,
                        struct names *names) {
   for (; settings->key && names->count < NAMES_MAX; settings++) {
-    char *name = names->texts[names->count++];
-    snprintf(name, NAME_BYTES, "%.60s%s%s", outer, *outer ? "." : "", settings->key);
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%.60s%s%s", outer, *outer ? "." : "", settings->key);
+    memcpy(names->texts[names->count++], name, sizeof name);
     if (settings->type == FED__SETTING_SECTION) list_names(settings->inner, name, names);
   }
 }
