@@ -217,10 +217,12 @@ static int show_partition(struct session *session) {
 }
 
 static int run(const struct fed__simulate_runner *self, struct fed__invocation *invocation,
-               const struct fed__job_override *overrides, size_t override_count) {
+               const struct fed__job_override *overrides, size_t override_count,
+               const char *title) {
   struct session session = {.invocation = invocation,
                             .overrides = overrides,
                             .override_count = override_count,
+                            .output = {.title = title},
                             .ranks = self->ranks};
   const int shows = fed__option_on(invocation, "show-partition");
   const int code = shows ? show_partition(&session) : run_session(&session);
@@ -238,7 +240,7 @@ static int run_with(struct fed__invocation *invocation, const struct fed__axes *
     return FED_RAISE(FED_E_USAGE, "--show-partition and --sweep: which one?");
   if (sweep->count) return fed__simulate_sweep(invocation, set, sweep, &runner);
   fed__axes_pick(set, 0, overrides);
-  return run(&runner, invocation, overrides, set->count);
+  return run(&runner, invocation, overrides, set->count, NULL);
 }
 
 static int simulate(struct fed__invocation *invocation) {

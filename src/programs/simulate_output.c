@@ -95,6 +95,17 @@ static void show_left(struct fed__simulate_output *output, uint64_t done) {
     printf("   %s left", fed__format_seconds(left_s, text));
 }
 
+static void show_title(struct fed__simulate_output *output,
+                       const struct fed__simulated_round *round) {
+  const int64_t now_us = (int64_t)(fed__simulate_seconds(output) * 1e6);
+  if (now_us - output->shown_us < PROGRESS_US) return;
+  output->shown_us = now_us;
+  printf("\r\033[K%s: round %llu of %u", output->title, (unsigned long long)round->round,
+         output->job->rounds.count);
+  show_left(output, round->round);
+  fflush(stdout);
+}
+
 /* The rows that stay are those of at most ROWS_MAX rounds. On a terminal the newest round is always
  * there, too, and how long the others will take, on a line that is written again. */
 static void show_round(struct fed__simulate_output *output,
@@ -125,6 +136,7 @@ static void round_over(struct fed__simulation_observer *self,
   output->up_bytes += round->up_bytes;
   write_round(output, round);
   show_round(output, round);
+  if (output->title) show_title(output, round);
   if (round->failure) {
     output->failed_rounds++;
     return;

@@ -21,6 +21,7 @@ struct fed__simulate_output {
   const struct fed__job_files *files;
   const struct fed__job *job; /* of the files */
   const char *folder;
+  const char *title; /* a run among others, on a terminal: one line tells this and how far it is */
   FILE *metrics;
   double seconds_before; /* of the run up to its checkpoint */
   int64_t started_us, shown_us;

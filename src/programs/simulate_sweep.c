@@ -88,12 +88,17 @@ static double seconds_now(const struct sweep *sweep) {
   return (double)clock->monotonic_us(clock) * 1e-6;
 }
 
+static int tells(const struct sweep *sweep) {
+  return !sweep->invocation->quiet && !sweep->invocation->json;
+}
+
 static void tell_run(const struct sweep *sweep, const struct fed__sweep_result *result) {
   const double *figures = result->figures;
   const size_t left = sweep->count - sweep->done;
   char took[24], rest[24];
-  if (sweep->invocation->quiet || sweep->invocation->json) return;
-  printf("[%zu/%zu] %s: ", sweep->done, sweep->count, result->name);
+  if (!tells(sweep)) return;
+  printf("%s[%zu/%zu] %s: ", sweep->invocation->colour ? "\r\033[K" : "", sweep->done, sweep->count,
+         result->name);
   if (figures[FED__FIGURE_FINAL_ACCURACY] >= 0)
     printf("accuracy %.2f %%, ", figures[FED__FIGURE_FINAL_ACCURACY] * 100);
   printf("loss %.4f, %.0f rounds, %s", figures[FED__FIGURE_FINAL_LOSS], figures[FED__FIGURE_ROUNDS],
@@ -109,12 +114,16 @@ static void tell_run(const struct sweep *sweep, const struct fed__sweep_result *
 static int simulate(struct sweep *sweep, size_t combination, const char *folder) {
   struct fed__job_override overrides[2 * FED__GIVEN_MAX];
   struct fed__invocation alone = *sweep->invocation;
+  char title[FED__COMBINATION_NAME_BYTES + 64];
   alone.quiet = 1;
   alone.json = 0;
   fed__option_set(&alone, "out", folder);
   if (!fed__option_on(&alone, "restart")) fed__option_set(&alone, "resume", "");
   const size_t count = pick(sweep, combination, overrides);
-  return sweep->runner->run(sweep->runner, &alone, overrides, count);
+  snprintf(title, sizeof title, "[%zu/%zu] %s", sweep->done + 1, sweep->count,
+           sweep->results[combination].name);
+  return sweep->runner->run(sweep->runner, &alone, overrides, count,
+                            tells(sweep) && sweep->invocation->colour ? title : NULL);
 }
 
 static int run_combination(struct sweep *sweep, size_t combination) {
@@ -194,7 +203,7 @@ static int run_all(struct sweep *sweep) {
   size_t failed = 0;
   for (size_t i = 0; i < sweep->count; i++) FED_TRY(check_combination(sweep, i));
   FED_TRY(fed__folder_make(sweep->folder));
-  if (sweep->done && !sweep->invocation->quiet && !sweep->invocation->json)
+  if (sweep->done && tells(sweep))
     printf("%zu of %zu combinations are finished already\n", sweep->done, sweep->count);
   for (size_t i = 0; i < sweep->count; i++)
     if (!sweep->results[i].end[0]) FED_TRY(run_combination(sweep, i));

@@ -12,10 +12,10 @@
 #include "programs/simulate_axes.h"
 #include "simulate/ranks.h"
 
-/* Runs one simulation with settings in place of the job's. */
+/* Runs one simulation with settings in place of the job's; `title` as in simulate_output.h. */
 struct fed__simulate_runner {
   int (*run)(const struct fed__simulate_runner *self, struct fed__invocation *invocation,
-             const struct fed__job_override *overrides, size_t count);
+             const struct fed__job_override *overrides, size_t count, const char *title);
   struct fed__ranks *ranks; /* NULL: this process is alone; else all sweep together */
 };
 

@@ -191,8 +191,10 @@ static void format_statistic(enum kind kind, const struct statistic *statistic, 
 
 static int is_shown(const struct fed__sweep_results *results, enum fed__sweep_figure figure) {
   if (!figures[figure].heading) return 0;
-  for (size_t row = 0; row < row_count(results->axes); row++)
-    if (statistic_of(results, row, figure).count) return 1;
+  for (size_t row = 0; row < row_count(results->axes); row++) {
+    const struct statistic found = statistic_of(results, row, figure);
+    if (found.count && (figures[figure].kind != TIME || found.mean > 0)) return 1;
+  }
   return 0;
 }
 

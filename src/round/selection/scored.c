@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define SAMPLES 32
+
 static int is_before(const struct fed__scored *a, const struct fed__scored *b) {
   if (a->score != b->score) return a->score > b->score;
   if (a->tie != b->tie) return a->tie > b->tie;
@@ -18,12 +20,27 @@ static void swap(struct fed__scored *a, struct fed__scored *b) {
   *b = kept;
 }
 
-/* Hoare's quickselect (1961). The pivots are at places that no order of the input has a reason to
- * make bad ones. */
+/* Of a few entries at places that no order of the input has a reason to make bad ones, the one that
+ * is likely to lie just behind the best `wanted`: then one pass leaves little to look at. */
+static size_t choose_pivot(const struct fed__scored *scored, size_t count, size_t wanted) {
+  size_t places[SAMPLES];
+  const size_t samples = count < SAMPLES * SAMPLES ? 1 : SAMPLES;
+  for (size_t i = 0; i < samples; i++) {
+    const size_t place = fed__rng_at(count, i) % count;
+    size_t k = i;
+    for (; k > 0 && is_before(&scored[place], &scored[places[k - 1]]); k--)
+      places[k] = places[k - 1];
+    places[k] = place;
+  }
+  const size_t rank = wanted * samples / count + 2;
+  return places[rank < samples ? rank : samples - 1];
+}
+
+/* Quickselect (Hoare 1961) with pivots from samples (Floyd and Rivest 1975). */
 void fed__scored_keep_best(struct fed__scored *scored, size_t count, size_t wanted) {
   size_t from = 0, to = count;
-  while (wanted > from && wanted < to) {
-    swap(&scored[from], &scored[from + fed__rng_at(count, to - from) % (to - from)]);
+  for (size_t span = count; span > 1 && wanted > from && wanted < to; span = to - from) {
+    swap(&scored[from], &scored[from + choose_pivot(scored + from, span, wanted - from)]);
     size_t better = from;
     for (size_t i = from + 1; i < to; i++)
       if (is_before(&scored[i], &scored[from])) swap(&scored[i], &scored[++better]);

@@ -33,6 +33,7 @@ static uint32_t draw_stratified(const struct fed__draw *draw) {
   const uint32_t groups = (uint32_t)draw->settings->group_count + 1;
   uint32_t starts[STARTS], drawn = 0;
   struct fed_rng rng;
+  if (draw->count == 0) return 0;
   fed__rng_init(&rng, draw->seed, "cohort_stratified", draw->round, draw->attempt);
   const uint64_t offset = fed__rng_below(&rng, draw->count);
   sort_by_group(draw, groups, starts);

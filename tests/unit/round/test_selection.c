@@ -322,16 +322,17 @@ static int by_score(const void *a, const void *b) {
 
 static void the_best_are_those_of_sorting(void **state) {
   (void)state;
+  static struct fed__scored found[5000], sorted[5000];
   struct fed_rng rng;
   fed__rng_init(&rng, 1, "scores", 0, 0);
   for (int i = 0; i < 2000; i++) {
-    struct fed__scored found[50], sorted[50];
-    const size_t count = fed__rng_below(&rng, 51), wanted = fed__rng_below(&rng, count + 1);
-    const uint64_t values = 1 + fed__rng_below(&rng, 60);
+    const size_t count = fed__rng_below(&rng, i % 40 ? 51 : 5001);
+    const size_t wanted = fed__rng_below(&rng, count + 1);
+    const uint64_t values = 1 + fed__rng_below(&rng, i % 40 ? 60 : 3000);
     for (size_t k = 0; k < count; k++)
       found[k] = (struct fed__scored){(double)fed__rng_below(&rng, values), (uint32_t)k,
                                       (uint32_t)fed__rng_below(&rng, 3)};
-    memcpy(sorted, found, sizeof sorted);
+    memcpy(sorted, found, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_score);
     fed__scored_keep_best(found, count, wanted);
     qsort(found, wanted, sizeof *found, by_score);
