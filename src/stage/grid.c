@@ -60,21 +60,23 @@ struct rounded {
 };
 
 /* A loop without branches or calls, which compilers turn into vectors: adding and taking off
- * 1.5 * 2^52 leaves a double of at most 2^51 rounded to a whole number, ties to the even one. */
-#define DEFINE_ROUND_TO(name, bits, target)                                                        \
+ * `shift`, 1.5 * 2^52 or 1.5 * 2^23, leaves a double of at most 2^51 or a float of at most 2^22
+ * rounded to a whole number, ties to the even one. A float that overflows here is clamped anyway.
+ */
+#define DEFINE_ROUND_TO(name, bits, real, shift, target)                                           \
   VECTORISED target static struct rounded name##_##bits(const float *restrict values,              \
                                                         size_t count, double steps_per_unit,       \
                                                         int##bits##_t *restrict out) {             \
-    const double low = INT##bits##_MIN, high = INT##bits##_MAX;                                    \
+    const real low = INT##bits##_MIN, high = INT##bits##_MAX, factor = (real)steps_per_unit;       \
     uint32_t clamped = 0, wrong = 0;                                                               \
     for (size_t i = 0; i < count; i++) {                                                           \
-      const double steps = (double)values[i] * steps_per_unit;                                     \
-      const double below = steps < low - 1 ? low - 1 : steps;                                      \
-      const double limited = below > high + 1 ? high + 1 : below;                                  \
-      const double whole = (limited + 0x1.8p52) - 0x1.8p52;                                        \
-      const double raised = whole < low ? low : whole;                                             \
-      const double kept = raised > high ? high : raised;                                           \
-      wrong |= !(fabs(steps) < HUGE_VAL);                                                          \
+      const real steps = (real)values[i] * factor;                                                 \
+      const real below = steps < low - 1 ? low - 1 : steps;                                        \
+      const real limited = below > high + 1 ? high + 1 : below;                                    \
+      const real whole = (limited + (shift)) - (shift);                                            \
+      const real raised = whole < low ? low : whole;                                               \
+      const real kept = raised > high ? high : raised;                                             \
+      wrong |= !(values[i] - values[i] == 0);                                                      \
       clamped += kept != whole;                                                                    \
       out[i] = (int##bits##_t)(int32_t)kept;                                                       \
     }                                                                                              \
@@ -82,9 +84,9 @@ struct rounded {
   }
 
 #define DEFINE_ROUND(name, target)                                                                 \
-  DEFINE_ROUND_TO(name, 8, target)                                                                 \
-  DEFINE_ROUND_TO(name, 16, target)                                                                \
-  DEFINE_ROUND_TO(name, 32, target)                                                                \
+  DEFINE_ROUND_TO(name, 8, float, 0x1.8p23F, target)                                               \
+  DEFINE_ROUND_TO(name, 16, float, 0x1.8p23F, target)                                              \
+  DEFINE_ROUND_TO(name, 32, double, 0x1.8p52, target)                                              \
   static struct rounded name(const struct fed__stage_settings *settings, const float *values,      \
                              size_t count, void *out) {                                            \
     const double steps_per_unit = 1 / settings->grid_step;                                         \
@@ -98,9 +100,13 @@ DEFINE_ROUND(round_anywhere, )
 /* `out` has room for BLOCK integers of any of the widths. */
 #if defined(__x86_64__)
 DEFINE_ROUND(round_avx2, __attribute__((target("avx2"))))
+DEFINE_ROUND(round_avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))))
 
 static struct rounded round_block(const struct fed__stage_settings *settings, const float *values,
                                   size_t count, void *out) {
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return round_avx512(settings, values, count, out);
   return __builtin_cpu_supports("avx2") ? round_avx2(settings, values, count, out)
                                         : round_anywhere(settings, values, count, out);
 }

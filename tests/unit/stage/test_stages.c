@@ -236,6 +236,38 @@ static void extreme_steps_are_exact(void **state) {
   assert_int_equal(grid[3], 4); /* FLT_MAX is just below 2^128 */
 }
 
+/* Products with 1 / step that a float cannot hold are beyond the ends anyway. */
+static void extreme_steps_are_exact_in_narrow_grids(void **state) {
+  (void)state;
+  float values[] = {0x1p-126f, 0x3p-127f, 0x1p-149f, FLT_MAX, -1, -0x5p-127f};
+  static const int16_t expected[] = {1, 2, 0, INT16_MAX, INT16_MIN, -2};
+  int16_t grid[6];
+  struct fed__stage_settings settings = {.grid_bits = 16, .grid_step = 0x1p-126};
+  struct fed__update update = {.values = values, .element_count = 6, .grid = grid};
+  assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
+  assert_memory_equal(grid, expected, sizeof expected);
+  assert_int_equal(update.clamped_count, 2);
+  settings.grid_step = 0x1p126;
+  assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
+  for (size_t i = 0; i < 6; i++) assert_int_equal(grid[i], i == 3 ? 4 : 0);
+}
+
+/* Of 16 bits, every half step from end to end and a little beyond: the C library rounds to even. */
+static void every_half_step_is_rounded_as_by_the_c_library(void **state) {
+  (void)state;
+  enum { COUNT = 4 * 32768 + 16 };
+  static float values[COUNT];
+  static int16_t grid[COUNT];
+  const struct fed__stage_settings settings = {.grid_bits = 16, .grid_step = 0x1p-9};
+  struct fed__update update = {.values = values, .element_count = COUNT, .grid = grid};
+  for (int i = 0; i < COUNT; i++) values[i] = (float)(i - COUNT / 2) * 0x1p-10f;
+  assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
+  for (int i = 0; i < COUNT; i++) {
+    const double whole = nearbyint((double)values[i] * 512);
+    assert_int_equal(grid[i], whole < -32768 ? -32768 : whole > 32767 ? 32767 : (int)whole);
+  }
+}
+
 /* --- settings and chains --- */
 
 static void wrong_settings_are_refused(void **state) {
@@ -326,6 +358,8 @@ int main(void) {
       cmocka_unit_test(a_diverged_model_is_refused_by_the_chain),
       cmocka_unit_test(ties_go_to_the_even_multiple_and_the_ends_clamp),
       cmocka_unit_test(extreme_steps_are_exact),
+      cmocka_unit_test(extreme_steps_are_exact_in_narrow_grids),
+      cmocka_unit_test(every_half_step_is_rounded_as_by_the_c_library),
       cmocka_unit_test(wrong_settings_are_refused),
       cmocka_unit_test(needs_of_the_rule_are_checked),
       cmocka_unit_test(needs_between_stages_are_checked),
