@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 import measure  # noqa: E402
 import peer_process  # noqa: E402
 import peer_report  # noqa: E402
+import peer_sweep  # noqa: E402
 import peer_worlds  # noqa: E402
 import side_fed  # noqa: E402
 
@@ -103,19 +104,19 @@ class Measurement:
         print(f"  {peer}, {mode}: {side.tried[0]:.3g} s", file=sys.stderr, flush=True)
         return side
 
-    def start_twice(self, peer, mode):
+    def start_patiently(self, peer, mode, attempts):
         """A simulator of many processes may fail to begin on a busy machine."""
-        for attempt in range(2):
+        for attempt in range(attempts):
             try:
                 return self.start(peer, mode)
             except peer_process.Failed as error:
-                self.notes[f"{peer}, {mode}"] = f"{error}; tried {attempt + 1} times"
+                self.notes[f"{peer}, {mode}"] = str(error) + (", twice" if attempt else "")
         return None
 
     def fastest(self, peer, modes):
         best = None
         for mode in modes[:1] if self.options.quick else modes:
-            side = self.start_twice(peer, mode)
+            side = self.start_patiently(peer, mode, 1 if len(modes) > 1 else 2)
             if not side:
                 continue
             if best and side.tried[0] >= best.tried[0]:
@@ -241,8 +242,16 @@ def measure_limits(program):
     return {"flops": flops, "bandwidth": bandwidth}
 
 
+def measure_sweep(options):
+    rows = peer_sweep.measure(os.path.join(options.bin, "fed"), options.folder, THREADS,
+                              options.quick)
+    peer_sweep.print_rows(rows)
+    peer_sweep.plot(rows, os.path.join(options.folder, "sweep.svg"))
+    return rows
+
+
 def parse_options():
-    names, peers = list(peer_worlds.WORLDS), ["torch", "numpy", "pfl", "flower", "nvflare", "fedjax"]
+    names, peers = [*peer_worlds.WORLDS, "sweep"], ["torch", "numpy", "pfl", "flower", "nvflare", "fedjax"]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", help="where peers, data and models are")
     parser.add_argument("--bin", required=True, help="the folder of the built programs")
@@ -268,22 +277,26 @@ def main():
     options = parse_options()
     with open(os.path.join(options.folder, "peers.json")) as file:
         installed = json.load(file)
+    names = [name for name in options.only if name != "sweep"]
     described, began = measure.machine(options.compiler), time.monotonic()
     subprocess.run([sys.executable, "-W", "ignore", os.path.join(HERE, "export_worlds.py"),
-                    options.folder, *options.only], check=True)
+                    options.folder, *names, *(["visits"] if "sweep" in options.only else [])],
+                   check=True)
     limits = measure_limits(os.path.join(options.bin, "bench_train"))
     peer_report.print_head(described, limits)
     worlds = []
-    for name in options.only:
+    for name in names:
         worlds.append(Measurement(options, peer_worlds.WORLDS[name], installed, limits).run())
         peer_report.print_world(worlds[-1])
+    sweep = measure_sweep(options) if "sweep" in options.only else []
     goals = peer_report.goals(worlds)
-    peer_report.print_goals(goals)
+    if goals:
+        peer_report.print_goals(goals)
     print(f"\nin all {(time.monotonic() - began) / 60:.0f} minutes")
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"machine": described, "limits": limits, "peers": installed,
-                       "worlds": worlds, "goals": goals}, file, indent=1)
+                       "worlds": worlds, "sweep": sweep, "goals": goals}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ data:
 train: {{epochs: {epochs}, batch_size: {batch}, learning_rate: {learning_rate}, precision: {precision}}}
 rounds: {{count: {rounds}, cohort: {cohort}, minimum: {cohort}}}
 update: {{grid_bits: 32, grid_step: 2^-24}}
-aggregate: {{weights: {weights}}}
+aggregate: {{weights: {weights}, weight_max: 4000}}
 evaluate: {{every: 0, federated: false}}
 simulate: {{clients: {clients}, partition: {partition}}}
 """
@@ -30,7 +30,8 @@ simulate: {{clients: {clients}, partition: {partition}}}
 
 def partition_text(kind):
     name, _, value = kind.partition(":")
-    return f"{{kind: {name}, sigma: {value}}}" if value else f"{{kind: {name}}}"
+    more = {"log_normal": f", sigma: {value}", "drawn": f", examples: {value}"}.get(name, "")
+    return f"{{kind: {name}{more}}}"
 
 
 def job_text(world, rounds, precision="f32"):
