@@ -41,6 +41,7 @@ enum fed__partition_kind {
   FED__PARTITION_POWER_LAW,
   FED__PARTITION_LOG_NORMAL,
   FED__PARTITION_DRAWN,
+  FED__PARTITION_FEATURE,
   FED__PARTITION_COLUMN,
   FED__PARTITION_FOLDERS,
   FED__PARTITION_FILE,
@@ -54,6 +55,7 @@ struct fed__partition_settings {
   double sigma;      /* log_normal: of the logarithm of the size */
   uint32_t examples; /* drawn: of one client */
   uint32_t minimum;  /* dirichlet, column: examples that each client has at least */
+  double noise;      /* feature, or besides any other: the last client's deviation */
   char **columns;    /* column: each combination of their values is a client */
   size_t column_count;
   char *file; /* file */

@@ -19,6 +19,7 @@ static const char *const kinds[] = {[FED__PARTITION_IID] = "iid",
                                     [FED__PARTITION_POWER_LAW] = "power_law",
                                     [FED__PARTITION_LOG_NORMAL] = "log_normal",
                                     [FED__PARTITION_DRAWN] = "drawn",
+                                    [FED__PARTITION_FEATURE] = "feature",
                                     [FED__PARTITION_COLUMN] = "column",
                                     [FED__PARTITION_FOLDERS] = "folders",
                                     [FED__PARTITION_FILE] = "file",
@@ -32,6 +33,7 @@ static const char *const own_keys[] = {[FED__PARTITION_IID] = NULL,
                                        [FED__PARTITION_POWER_LAW] = "exponent",
                                        [FED__PARTITION_LOG_NORMAL] = "sigma",
                                        [FED__PARTITION_DRAWN] = "examples",
+                                       [FED__PARTITION_FEATURE] = "noise",
                                        [FED__PARTITION_COLUMN] = "columns",
                                        [FED__PARTITION_FOLDERS] = NULL,
                                        [FED__PARTITION_FILE] = "file"};
@@ -59,6 +61,10 @@ static const struct fed__setting partition[] = {
      .meaning =
          "dirichlet: draw again until each client has so many; column: values with fewer are "
          "left out"},
+    {"noise", FED__SETTING_NUMBER, AT(partition.noise), .initial = "0", .maximum = 1e6,
+     .meaning =
+         "feature, and whatever else divides but drawn: the numbers of the i-th of n clients "
+         "(from 0) get Gaussian noise of the deviation noise * i / (n - 1)"},
     {"columns", FED__SETTING_TEXTS, AT(partition.columns),
      .more_offset = offsetof(struct fed__job, simulate.partition.column_count), .minimum = 1,
      .maximum = FED__GROUP_COLUMNS_MAX,
@@ -122,6 +128,10 @@ int fed__simulate_section_check(const struct fed__job *job, const struct fed__ya
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the columns by which to divide",
                            "simulate.partition.columns");
+  if (settings->kind == FED__PARTITION_FEATURE && settings->noise <= 0)
+    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
+                           "'%s' is missing: the deviation of the last client's noise",
+                           "simulate.partition.noise");
   for (size_t i = 0; i < job->simulate.baseline_count; i++)
     if (!find_baseline(job->simulate.baselines[i]))
       return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.baselines"), FED_E_UNSUPPORTED,
@@ -226,6 +236,8 @@ int fed__partition_choose(struct fed__job *job, const char *text) {
     return FED_RAISE(FED_E_USAGE, "partition 'file' needs the file: file:PATH");
   if (settings->kind == FED__PARTITION_COLUMN && !settings->column_count)
     return FED_RAISE(FED_E_USAGE, "partition 'column' needs the column: column:NAME");
+  if (settings->kind == FED__PARTITION_FEATURE && settings->noise <= 0)
+    return FED_RAISE(FED_E_USAGE, "partition 'feature' needs a deviation above 0: feature:0.1");
   return FED_OK;
 }
 

@@ -130,7 +130,6 @@ static int divide(struct session *session) {
 }
 
 static int prepare(struct session *session) {
-  session->output.invocation = session->invocation;
   session->output.files = &session->files;
   session->output.job = &session->files.job;
   session->output.folder = fed__option_text(session->invocation, "out");
@@ -222,7 +221,7 @@ static int run(const struct fed__simulate_runner *self, struct fed__invocation *
   struct session session = {.invocation = invocation,
                             .overrides = overrides,
                             .override_count = override_count,
-                            .output = {.title = title},
+                            .output = {.invocation = invocation, .title = title},
                             .ranks = self->ranks};
   const int shows = fed__option_on(invocation, "show-partition");
   const int code = shows ? show_partition(&session) : run_session(&session);
@@ -261,7 +260,8 @@ static const struct fed__option simulate_options[] = {
     {"clients", "COUNT", "how many there are; else the job's simulate.clients", NULL},
     {"partition", "KIND[:VALUE]",
      "iid, dirichlet:ALPHA, shards:COUNT, labels:COUNT, power_law:EXPONENT, log_normal:SIGMA, "
-     "drawn:EXAMPLES, column:NAME[,NAME] (each value a client), folders (one a client) or "
+     "drawn:EXAMPLES, feature:NOISE, column:NAME[,NAME] (each value a client), folders (one a "
+     "client) or "
      "file:PATH; else the job's",
      NULL},
     {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},

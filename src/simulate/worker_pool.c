@@ -6,6 +6,7 @@
 #include "simulate/worker_pool.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "data/noisy_examples.h"
 #include "simulate/drift.h"
 
 #include <pthread.h>
@@ -43,6 +44,7 @@ struct worker {
 struct fed__pool {
   struct fed__pool_setting setting;
   const struct fed__partition *partition;
+  float *deviations; /* of each row's noise; NULL: there is none */
   struct worker *workers;
   size_t grid_bytes;
   pthread_mutex_t lock;
@@ -515,6 +517,7 @@ void fed__pool_free(struct fed__pool *pool) {
   pthread_cond_destroy(&pool->begins);
   pthread_cond_destroy(&pool->ends);
   pthread_mutex_destroy(&pool->lock);
+  fed__free(pool->setting.context, pool->deviations);
   fed__free(pool->setting.context, pool->workers);
   fed__free(pool->setting.context, pool);
 }
@@ -531,8 +534,38 @@ size_t fed__pool_training_bytes(const struct fed__pool *pool) {
   return fed_trainer_bytes(pool->workers[0].trainer);
 }
 
+static void fill_deviations(const struct fed__partition *partition, double noise,
+                            float *deviations) {
+  const uint32_t clients = partition->client_count;
+  for (size_t i = 0; i < partition->example_count; i++) deviations[i] = 0;
+  for (uint32_t c = 1; c < clients; c++)
+    for (size_t i = partition->starts[c]; i < partition->starts[c + 1]; i++)
+      deviations[partition->rows[i]] = (float)(noise * c / (clients - 1));
+}
+
+/* Each thread's examples are wrapped once; another partition changes the deviations only. */
+static int add_noise(struct fed__pool *pool, const struct fed__partition *partition) {
+  const struct fed__pool_setting *setting = &pool->setting;
+  const double noise = setting->job->simulate.partition.noise;
+  if (noise <= 0) return FED_OK;
+  if (!partition->rows)
+    return FED_RAISE(FED_E_INPUT, "simulate.partition.noise: the partition 'drawn' lets clients "
+                                  "share examples, so that these cannot have one client's noise");
+  const int is_first = !pool->deviations;
+  if (is_first)
+    pool->deviations =
+        fed__alloc(setting->context, partition->example_count * sizeof *pool->deviations);
+  if (!pool->deviations) return FED_E_MEMORY;
+  fill_deviations(partition, noise, pool->deviations);
+  for (uint32_t i = 0; i < setting->thread_count && is_first; i++)
+    FED_TRY(fed__noisy_examples_new(setting->context, pool->workers[i].examples, pool->deviations,
+                                    setting->job->seed, &pool->workers[i].examples));
+  return FED_OK;
+}
+
 int fed__pool_set_partition(struct fed__pool *pool, const struct fed__partition *partition) {
   pool->partition = partition;
+  FED_TRY(add_noise(pool, partition));
   for (uint32_t i = 0; i < pool->setting.thread_count && partition->drawn_count; i++) {
     uint32_t *scratch = fed__resize(pool->setting.context, pool->workers[i].scratch,
                                     partition->drawn_count, sizeof *scratch);

@@ -119,7 +119,7 @@ contains "$work/compared.html" "2 simulations in 1 group" "(2 seeds)" "Test accu
 expect 2 "$FED" report --compare "$work/one"
 expect 6 "$FED" report --compare "$work/one" "$work/data"
 said "no run of fed simulate"
-for kind in iid shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
+for kind in iid feature:0.2 shards:1 labels:1 power_law:1.2 log_normal:0.7 drawn:30; do
   expect 0 simulate kind --data "$work/data" --partition "$kind" --clients 30 --quiet
 done
 

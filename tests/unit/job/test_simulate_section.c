@@ -82,6 +82,7 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {faults: {server_crash: 1}}\n", FED_E_RANGE, "server_crash");
   refuses("simulate: {faults: {lost: 0.1, resend: 0}}\n", FED_E_RANGE, "resend");
   refuses("simulate: {faults: {reorder: 0.1}}\n", FED_E_INPUT, "did you mean 'reordered'");
+  refuses("simulate: {partition: {kind: feature}}\n", FED_E_MISSING, "simulate.partition.noise");
   refuses("simulate: {baselines: [local, centralized]}\n", FED_E_UNSUPPORTED,
           "expected centralised, local or best, found 'centralized'");
   refuses("simulate: {partitions: iid}\n", FED_E_INPUT, "did you mean 'partition'");
@@ -126,19 +127,15 @@ static void a_partition_in_one_word(void **state) {
   assert_string_equal(settings->columns[1], "the role");
   assert_null(settings->columns[2]);
   assert_int_equal(fed__partition_choose(&job, "column"), FED_OK);
-  static const char *const wrong[] = {"",
-                                      "column:",
-                                      "column:a,,b",
-                                      "column:1,2,3,4,5,6,7,8,9",
-                                      "iids",
-                                      "iid:1",
-                                      "labels:0",
-                                      "labels:x",
-                                      "labels:",
-                                      "dirichlet:-1",
-                                      "folders:x",
-                                      "file:",
-                                      "a-kind-with-a-name-that-is-longer-than-any"};
+  assert_int_equal(fed__partition_choose(&job, "feature"), FED_E_USAGE);
+  assert_int_equal(fed__partition_choose(&job, "feature:0.1"), FED_OK);
+  assert_true(settings->kind == FED__PARTITION_FEATURE && settings->noise == 0.1);
+  static const char *const wrong[] = {
+      "",          "feature:0",   "feature:-1",
+      "column:",   "column:a,,b", "column:1,2,3,4,5,6,7,8,9",
+      "iids",      "iid:1",       "labels:0",
+      "labels:x",  "labels:",     "dirichlet:-1",
+      "folders:x", "file:",       "a-kind-with-a-name-that-is-longer-than-any"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     if (fed__partition_choose(&job, wrong[i]) != FED_E_USAGE) fail_msg("accepted: %s", wrong[i]);
   assert_string_equal(settings->file, "b:c"); /* is still its own */

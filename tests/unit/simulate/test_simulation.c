@@ -230,6 +230,52 @@ static void clients_that_diverge_are_in_no_sum(void **state) {
   take_down(&made);
 }
 
+/* What three clients see: the first the points as they are, the second with noise of deviation 1,
+ * the third of 2. 1200 values each: five standard errors of a deviation are a tenth. */
+static void noise_grows_with_the_client(void **state) {
+  static struct made_up made;
+  (void)state;
+  struct fed__simulation simulation;
+  make_up(&made, "epochs: 1", "count: 1, cohort: 3, minimum: 3",
+          "simulate: {clients: 3, partition: {kind: feature, noise: 2}}\n");
+  simulate(&made, 2, &simulation);
+  struct fed_examples *examples = fed__pool_examples(simulation.pool);
+  for (uint32_t c = 0; c < 3; c++) {
+    const size_t from = simulation.partition.starts[c], to = simulation.partition.starts[c + 1];
+    double squares = 0;
+    assert_int_equal(to - from, ROWS / 3);
+    for (size_t i = from; i < to; i++) {
+      const uint32_t row = simulation.partition.rows[i];
+      float found[FEATURES];
+      int64_t label;
+      struct fed_batch batch = {.count = 1};
+      batch.inputs[0].data = found;
+      batch.target.data = &label;
+      assert_int_equal(examples->gather(examples, &row, 1, &batch), FED_OK);
+      assert_int_equal(label, made.labels[row]);
+      for (int k = 0; k < FEATURES; k++)
+        squares += pow((double)found[k] - (double)made.points[row * FEATURES + (uint32_t)k], 2);
+    }
+    const double deviation = sqrt(squares / (ROWS / 3 * FEATURES));
+    assert_true(fabs(deviation - c) <= 0.1 * c);
+  }
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
+static void drawn_examples_have_no_noise(void **state) {
+  static struct made_up made;
+  (void)state;
+  struct fed__simulation simulation;
+  make_up(&made, "epochs: 1", "count: 1, cohort: 3, minimum: 3",
+          "simulate: {clients: 3, partition: {kind: drawn, noise: 2}}\n");
+  const struct fed__simulation_setting setting = setting_of(&made, 1);
+  assert_int_equal(fed__simulation_init(&simulation, &setting), FED_OK);
+  assert_int_equal(fed__simulation_divide(&simulation), FED_E_INPUT);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
 static void all_clients_are_drawn_alike(void **state) {
   (void)state;
   enum { ROUNDS = 190, CLIENTS = 40, COHORT = 10 };
@@ -346,6 +392,8 @@ int main(void) {
       cmocka_unit_test(a_target_ends_the_job),
       cmocka_unit_test(a_run_can_be_stopped),
       cmocka_unit_test(clients_that_diverge_are_in_no_sum),
+      cmocka_unit_test(noise_grows_with_the_client),
+      cmocka_unit_test(drawn_examples_have_no_noise),
       cmocka_unit_test(all_clients_are_drawn_alike),
       cmocka_unit_test(too_few_clients_cannot_begin),
       cmocka_unit_test(failures_are_passed_on),
