@@ -5,11 +5,13 @@
 #include "base/raise.h"
 #include "crypto/hash.h"
 #include "data/dataset.h"
+#include "programs/class_figures.h"
 #include "programs/fed_commands.h"
 #include "programs/job_files.h"
 #include "programs/local_training.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROGRESS_US 100000 /* between two looks at it */
@@ -103,7 +105,20 @@ static void print_metrics_json(const char *name, const struct fed_metrics *metri
            mean_loss(metrics));
 }
 
-static void tell_end(const struct session *session) {
+static void print_classes_json(const struct session *session,
+                               const struct fed__classification *found) {
+  json_t *classes = fed__classification_json(session->training.job, found),
+         *confusion = fed__matrix_json(found);
+  char *text = json_dumps(classes, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+  char *matrix = json_dumps(confusion, JSON_COMPACT | JSON_ENCODE_ANY);
+  printf("\"classes\": %s, \"confusion\": %s, ", text ? text : "null", matrix ? matrix : "null");
+  free(text); /* jansson's */
+  free(matrix);
+  json_decref(classes);
+  json_decref(confusion);
+}
+
+static void tell_end(const struct session *session, const struct fed__classification *found) {
   const struct fed__local_training *training = &session->training;
   const double seconds = fed__local_training_seconds(training);
   if (session->invocation->json) {
@@ -111,9 +126,11 @@ static void tell_end(const struct session *session) {
            training->walk.epoch);
     print_metrics_json("trained", &session->last_epoch.trained);
     print_metrics_json("evaluated", &session->last_epoch.evaluated);
+    print_classes_json(session, found);
     printf("\"kernels\": \"%s\", \"seconds\": %.3f}\n", fed_trainer_kernels(training->trainer),
            seconds);
   } else if (!session->invocation->quiet) {
+    fed__classification_print(found);
     printf("%llu steps in %.1f s with %s kernels; %s/model.onnx and model.safetensors\n",
            (unsigned long long)training->step, seconds, fed_trainer_kernels(training->trainer),
            training->folder);
@@ -228,6 +245,14 @@ static void close_session(struct session *session) {
 
 /* ---- running -------------------------------------------------------------------------------- */
 
+static int end_session(struct session *session) {
+  struct fed__classification found;
+  FED_TRY(fed__local_training_classify(&session->training, &found));
+  tell_end(session, &found);
+  fed__classification_clear(&found);
+  return FED_OK;
+}
+
 static int run_session(struct session *session) {
   struct fed__local_training *training = &session->training;
   FED_TRY(open_session(session));
@@ -245,8 +270,7 @@ static int run_session(struct session *session) {
                      (unsigned long long)training->step, (unsigned long long)session->steps);
   }
   FED_TRY(fed__local_training_export(training));
-  tell_end(session);
-  return FED_OK;
+  return end_session(session);
 }
 
 static int train(struct fed__invocation *invocation) {

@@ -6,6 +6,7 @@
  */
 #include "programs/local_training.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/raise.h"
 #include "programs/model_files.h"
 #include "train/schedule.h"
@@ -107,6 +108,36 @@ static int evaluate(struct fed__local_training *training, struct fed_metrics *me
   if (!split->held_out_count) return FED_OK;
   return fed_evaluate(training->trainer, training->data.examples, split->held_out,
                       split->held_out_count, metrics);
+}
+
+static int classify(const struct fed__local_training *training, struct fed_examples *examples,
+                    const uint32_t *rows, size_t count, struct fed__classification *found) {
+  struct fed__outcomes outcomes;
+  FED_TRY(fed__outcomes_init(&outcomes, training->context, training->trainer, count));
+  int code = fed__outcomes_gather(&outcomes, 0, training->trainer, examples, rows, count);
+  if (code == FED_OK) code = fed__classification_of(&outcomes, found);
+  fed__outcomes_clear(&outcomes);
+  return code == FED_E_NOT_FINITE ? FED_OK : code;
+}
+
+static int classify_all(const struct fed__local_training *training, struct fed_examples *examples,
+                        struct fed__classification *found) {
+  uint32_t *rows = fed__alloc(training->context, examples->count * sizeof *rows);
+  if (!rows) return FED_E_MEMORY;
+  for (size_t i = 0; i < examples->count; i++) rows[i] = (uint32_t)i;
+  const int code = classify(training, examples, rows, examples->count, found);
+  fed__free(training->context, rows);
+  return code;
+}
+
+int fed__local_training_classify(const struct fed__local_training *training,
+                                 struct fed__classification *found) {
+  const struct fed__split *split = &training->data.split;
+  *found = (struct fed__classification){.context = training->context};
+  if (!fed__trainer_classes(training->trainer)) return FED_OK;
+  if (training->test) return classify_all(training, training->test, found);
+  if (!split->held_out_count) return FED_OK;
+  return classify(training, training->data.examples, split->held_out, split->held_out_count, found);
 }
 
 /* The epoch is over, or the whole run within it. */

@@ -10,6 +10,7 @@
 
 #include "crypto/hash.h"
 #include "job/job_examples.h"
+#include "train/class_metrics.h"
 #include "train/epochs.h"
 
 #include <stdio.h>
@@ -57,6 +58,11 @@ FED_MUST int fed__local_training_begin(struct fed__local_training *training, int
 
 /* Train to the end, or until asked to stop; either way with a checkpoint of the last step. */
 FED_MUST int fed__local_training_run(struct fed__local_training *training);
+
+/* The model now, class by class, on what is evaluated after each epoch. classes 0: nothing is, or
+ * there are no classes, or its outputs are not finite. The caller's to clear. */
+FED_MUST int fed__local_training_classify(const struct fed__local_training *training,
+                                          struct fed__classification *found);
 
 /* Write model.onnx and model.safetensors. */
 FED_MUST int fed__local_training_export(const struct fed__local_training *training);

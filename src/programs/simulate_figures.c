@@ -106,50 +106,6 @@ json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_
   return json;
 }
 
-/* ---- classes -------------------------------------------------------------------------------- */
-
-const char *fed__class_name(const struct fed__job *job, uint32_t class, char text[16]) {
-  const struct fed__target_schema *target = &job->data.schema.target;
-  if (target->names && class < target->name_count) return target->names[class];
-  snprintf(text, 16, "%u", class);
-  return text;
-}
-
-static json_t *class_json(const char *name, const struct fed__class_metrics *metrics) {
-  return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "class", name, "examples",
-                   (json_int_t)metrics->wanted_count, "recall", number(metrics->recall),
-                   "precision", number(metrics->precision), "f1", number(metrics->f1), "auc",
-                   number(metrics->auc), "average_precision", number(metrics->average_precision));
-}
-
-json_t *fed__classification_json(const struct fed__job *job,
-                                 const struct fed__classification *found) {
-  char text[16];
-  if (!found->classes || !found->label_count) return json_null();
-  json_t *classes = json_array();
-  for (uint32_t i = 0; i < found->classes; i++)
-    json_array_append_new(classes, class_json(fed__class_name(job, i, text), &found->each[i]));
-  json_t *mean = class_json("mean", &found->mean);
-  json_object_del(mean, "class");
-  json_object_del(mean, "examples");
-  return json_pack("{s:I, s:o, s:o, s:o}", "examples", (json_int_t)found->label_count, "accuracy",
-                   number((double)found->correct_count / (double)found->label_count), "mean", mean,
-                   "classes", classes);
-}
-
-static json_t *matrix_json(const struct fed__classification *found) {
-  if (!found->classes || !found->label_count) return json_null();
-  json_t *matrix = json_array();
-  for (size_t i = 0; i < found->classes; i++) {
-    json_t *row = json_array();
-    for (size_t k = 0; k < found->classes; k++)
-      json_array_append_new(row,
-                            json_integer((json_int_t)found->confusion[i * found->classes + k]));
-    json_array_append_new(matrix, row);
-  }
-  return matrix;
-}
-
 /* ---- clients -------------------------------------------------------------------------------- */
 
 static json_t *client_json(const struct fed__simulation *simulation,
@@ -188,7 +144,8 @@ static json_t *client_list(const struct fed__simulation *simulation,
 json_t *fed__details_json(const struct fed__simulation *simulation,
                           const struct fed__final_figures *figures) {
   return json_pack("{s:o, s:o, s:o}", "clients", client_list(simulation, figures), "test",
-                   matrix_json(&figures->test), "held_out", matrix_json(&figures->held_out));
+                   fed__matrix_json(&figures->test), "held_out",
+                   fed__matrix_json(&figures->held_out));
 }
 
 /* ---- settings ------------------------------------------------------------------------------- */

@@ -6,10 +6,9 @@
 #ifndef FED_SIMULATE_FIGURES_H
 #define FED_SIMULATE_FIGURES_H
 
+#include "programs/class_figures.h"
 #include "simulate/baselines.h"
 #include "simulate/simulation.h"
-
-#include <jansson.h>
 
 /* The last model, measured when the run is over. */
 struct fed__final_figures {
@@ -37,18 +36,11 @@ json_t *fed__trouble_json(const uint64_t trouble[FED__TROUBLE_COUNT]);
 /* A line of metrics.jsonl. */
 json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_round *round);
 
-/* The classes with their figures, and their means; without the matrix. */
-json_t *fed__classification_json(const struct fed__job *job,
-                                 const struct fed__classification *found);
-
 /* What the report shows and summary.json does not hold: matrices, and the clients one by one. */
 json_t *fed__details_json(const struct fed__simulation *simulation,
                           const struct fed__final_figures *figures);
 
 /* The job's settings as one object, from "train.epochs" to its value. */
 json_t *fed__settings_json(const struct fed__job *job);
-
-/* The class's name, or its number in `text`. */
-const char *fed__class_name(const struct fed__job *job, uint32_t class, char text[16]);
 
 #endif

@@ -10,7 +10,6 @@
 #include "programs/simulate_baselines.h"
 #include "programs/simulate_identity.h"
 
-#include <math.h>
 #include <sys/resource.h>
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -115,17 +114,6 @@ static void print_clients(const struct fed__simulate_output *output,
   print_spread("loss", &clients->loss, 1, "", clients->loss.highest_tenth);
 }
 
-/* Of two classes the second is what one looks for; of more, their mean. */
-static void print_classes(const struct fed__classification *found) {
-  if (!found->classes || !found->label_count) return;
-  const struct fed__class_metrics *shown = found->classes == 2 ? &found->each[1] : &found->mean;
-  printf("  %-12s %s: recall %.4f, precision %.4f", "classes",
-         found->classes == 2 ? "class 1" : "mean of the classes", shown->recall, shown->precision);
-  if (isfinite(shown->auc))
-    printf(", AUC %.4f, average precision %.4f", shown->auc, shown->average_precision);
-  putchar('\n');
-}
-
 static void print_test(const struct fed__simulate_output *output) {
   const struct fed__metric_sums *tested = &output->last.tested;
   if (tested->example_count && fed__has_accuracy(output->job))
@@ -157,9 +145,9 @@ void fed__summary_print(const struct fed__simulate_output *output,
          simulation->partition.client_count, simulation->eligible_count);
   print_trouble(simulation);
   print_test(output);
-  print_classes(&figures->test);
+  fed__classification_print(&figures->test);
   print_clients(output, &figures->clients);
-  print_classes(&figures->held_out);
+  fed__classification_print(&figures->held_out);
   fed__baselines_print(simulation, &figures->baselines);
   printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
          "threads\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",

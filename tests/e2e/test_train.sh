@@ -58,6 +58,11 @@ import json, sys
 result = json.load(open(sys.argv[1]))
 evaluated = result["evaluated"]
 assert evaluated["correct"] / evaluated["examples"] > 0.85, result
+matrix, classes = result["confusion"], result["classes"]["classes"]
+assert matrix[0][0] + matrix[1][1] == evaluated["correct"], result
+assert [sum(row) for row in matrix] == [c["examples"] for c in classes], result
+assert abs(classes[1]["recall"] - matrix[1][1] / sum(matrix[1])) < 1e-6, result
+assert 0.85 < classes[1]["auc"] <= 1 and 0.85 < classes[1]["average_precision"] <= 1, result
 lines = [json.loads(line) for line in open(sys.argv[2])]
 steps = [line for line in lines if "evaluation" not in line]
 assert [line["step"] for line in steps] == list(range(1, 79))
@@ -70,7 +75,7 @@ said "Gemm"
 expect 0 train again --epochs 6 --evaluate "$work/test" --quiet
 same whole again
 expect 0 train defaults # three rounds of one epoch; 300 rows, the rest is held out
-said "30 steps" "evaluated loss"
+said "30 steps" "evaluated loss" "class 1: recall" "AUC"
 
 # ---- it goes on -----------------------------------------------------------------------------------
 expect 0 train parts --epochs 2 --evaluate "$work/test" --quiet
