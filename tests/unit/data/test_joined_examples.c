@@ -129,9 +129,13 @@ static void running_out_of_memory_leaves_nothing(void **state) {
     struct failing_alloc memory;
     struct fed_context failing;
     failing_alloc_init(&memory, &failing, allowed);
-    struct fed_examples *joined, *parts[] = {part(&failing, 0, 1), part(&failing, 1, 3)};
-    const int code = fed__joined_examples_new(&failing, parts, 2, &joined);
-    if (code == FED_OK) fed_examples_free(joined);
+    struct fed_examples *joined = NULL, *other,
+                        *parts[] = {part(&failing, 0, 1), part(&failing, 1, 3)};
+    int code = fed__joined_examples_new(&failing, parts, 2, &joined);
+    const int is_joined = code == FED_OK;
+    if (is_joined) code = joined->share(joined, &other);
+    if (code == FED_OK) fed_examples_free(other);
+    if (is_joined) fed_examples_free(joined);
     assert_int_equal(memory.living, 0);
     if (code == FED_OK) break;
     assert_int_equal(code, FED_E_MEMORY);

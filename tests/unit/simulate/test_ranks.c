@@ -22,23 +22,22 @@ static struct {
   uint64_t words[WORDS_MAX];
 } meeting;
 
-/* Everybody adds what it has, takes what came out, and the last one clears the table. */
-static void sum_here(int64_t *values, size_t count) {
+/* Everybody adds what it has and takes what came out; then the first one clears the table. */
+static void sum_here(uint32_t rank, int64_t *values, size_t count) {
   pthread_mutex_lock(&meeting.lock);
   for (size_t i = 0; i < count; i++) meeting.words[i] += (uint64_t)values[i];
   pthread_mutex_unlock(&meeting.lock);
   pthread_barrier_wait(&meeting.barrier);
   for (size_t i = 0; i < count; i++) values[i] = (int64_t)meeting.words[i];
-  if (pthread_barrier_wait(&meeting.barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
-    memset(meeting.words, 0, sizeof meeting.words);
+  pthread_barrier_wait(&meeting.barrier);
+  if (rank == 0) memset(meeting.words, 0, sizeof meeting.words);
   pthread_barrier_wait(&meeting.barrier);
 }
 
 static void sum(struct fed__ranks *self, int64_t *values, size_t count) {
-  (void)self;
   for (size_t part; count; values += part, count -= part) {
     part = count < WORDS_MAX ? count : WORDS_MAX;
-    sum_here(values, part);
+    sum_here(self->rank, values, part);
   }
 }
 
@@ -46,9 +45,9 @@ struct process {
   struct fed__ranks ranks;
   pthread_t thread;
   int (*work)(struct process *self);
-  int code; /* what came of it */
-  struct fed_error error;
+  int code;       /* what came of it */
   uint32_t fails; /* the process with this rank and those behind it do */
+  struct fed_error error;
   const char *algorithm;
   struct made_up made;
   struct fed__simulation simulation;
@@ -187,8 +186,8 @@ static void assert_same(const struct process *process, const float *model,
 
 static void any_number_gives_the_bits_of_one(void **state) {
   (void)state;
-  static const char *const algorithms[] = {"fedavg", "scaffold", "fedbuff, buffer: 4", "feddyn, regularizer: 0.01",
-                                           "fedadam"};
+  static const char *const algorithms[] = {"fedavg", "scaffold", "fedbuff, buffer: 4",
+                                           "feddyn, regularizer: 0.01", "fedadam"};
   static struct fed__simulated_round rounds[ROUNDS];
   float model[256];
   for (size_t k = 0; k < sizeof algorithms / sizeof *algorithms; k++)
