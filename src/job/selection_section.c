@@ -96,6 +96,24 @@ static int check_counts(const struct fed__job *job, const struct fed__yaml *yaml
   return FED_OK;
 }
 
+/* Without rounds in step one place is filled after the other. */
+static int check_pace(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__selection_settings *selection = &job->rounds.selection;
+  const char *algorithm = fed__job_algorithm_name(job->aggregate.algorithm);
+  if (!fed__job_buffer(job)) return FED_OK;
+  if (selection->kind == FED__SELECTION_POISSON)
+    return RAISE_AT(yaml, "rounds.selection.rule", FED_E_INPUT,
+                    "the rule 'poisson' draws a whole cohort at once, but with "
+                    "'aggregate.algorithm' %s clients come and go one by one",
+                    algorithm);
+  if (selection->pool)
+    return RAISE_AT(yaml, "rounds.selection.pool", FED_E_INPUT,
+                    "'rounds.selection.pool' is what a round waits for, but with "
+                    "'aggregate.algorithm' %s clients come and go one by one",
+                    algorithm);
+  return FED_OK;
+}
+
 static int check_rule(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__selection_settings *selection = &job->rounds.selection;
   const int wants_losses =
@@ -128,5 +146,6 @@ static int check_rule(const struct fed__job *job, const struct fed__yaml *yaml) 
 int fed__selection_section_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   FED_TRY(check_own(job, yaml));
   FED_TRY(check_counts(job, yaml));
+  FED_TRY(check_pace(job, yaml));
   return check_rule(job, yaml);
 }

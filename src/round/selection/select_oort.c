@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * select_oort.c: clients that are worth most to the model for the time that they take (Lai et al.
- * 2021, "Oort: efficient federated learning via guided participant selection", algorithm 1). A
- * client that has trained before has the utility ( (min(U_i, U_95) - U_min) / (U_95 - U_min)  +
- * sqrt(0.1 ln R / L_i) )  *  (T / D_i)^α where D_i > T with U_i = examples_i * loss_i, what it has
- * to learn from; U_95 the 95th percentile of all U, against outliers, and U_min the least; R this
- * round and L_i the last that it trained in: the longer ago, the less is known; D_i what it took,
- * and T the duration that is wished for. Of a cohort of K the part 1 - ε are such clients: drawn,
- * in proportion to their utilities, from those that have at least 95 % of the utility of the worst
- * one that would make it. The rest was never asked before, drawn in proportion to examples. ε =
- * max(floor, exploration * decay^(R-1)).
+ * 2021, "Oort: efficient federated learning via guided participant selection", algorithm 1).
+ *
+ * A client that has trained before has the utility
+ *
+ *   ( (min(U_i, U_95) - U_min) / (U_95 - U_min) + sqrt(0.1 ln R / L_i) ) * (T / D_i)^a
+ *
+ * with U_i = examples_i * loss_i, what it has to learn from; U_95 the 95th percentile of all U,
+ * against outliers, and U_min the least; R this round and L_i the last that it trained in (the
+ * longer ago, the less is known); D_i what it took, T the duration that is wished for, and the
+ * last factor only where D_i > T (a: the setting `penalty`).
+ *
+ * Of a cohort of K the part 1 - e are such clients: drawn, in proportion to their utilities, from
+ * those that have at least 95 % of the utility of the worst one that would make it. The rest, e K
+ * rounded down or up at random, was never asked before, drawn in proportion to examples;
+ * e = max(floor, exploration * decay^(R-1)).
  *
  * Other than in the paper: U_i has the mean of the losses where the paper has the root of the mean
  * of their squares, which agents do not send (the mean is at most that, and equal where losses
@@ -136,11 +142,13 @@ static void exploit(const struct fed__draw *draw, uint32_t trained, uint32_t wan
 
 static uint32_t draw_oort(const struct fed__draw *draw) {
   const struct fed__selection_settings *settings = draw->settings;
+  struct fed_rng rng;
+  fed__rng_init(&rng, draw->seed, "cohort_exploration", draw->round, draw->attempt);
   const double decayed =
       settings->exploration * pow(settings->exploration_decay, (double)draw->round - 1);
   const double exploration = fmax(settings->exploration_floor, decayed);
   const uint32_t trained = separate_trained(draw), others = draw->count - trained;
-  uint32_t explored = (uint32_t)(exploration * draw->wanted);
+  uint32_t explored = (uint32_t)(exploration * draw->wanted + fed__rng_unit(&rng));
   if (explored > others) explored = others;
   if (draw->wanted - explored > trained) explored = draw->wanted - trained;
   const uint32_t exploited = draw->wanted - explored;

@@ -101,6 +101,16 @@ static void what_is_refused(void **state) {
        FED_E_INPUT,
        "job.yaml:7:14: 'rounds.selection.exploration_floor' is 0.2, above "
        "'rounds.selection.exploration' of 0.1"},
+      {"rounds: {count: 1, cohort: 3, minimum: 1, selection: {rule: poisson}}\n"
+       "aggregate: {algorithm: fedbuff, buffer: 2}\n",
+       FED_E_INPUT,
+       "job.yaml:6:61: the rule 'poisson' draws a whole cohort at once, but with "
+       "'aggregate.algorithm' fedbuff clients come and go one by one"},
+      {"rounds: {count: 1, cohort: 3, minimum: 1, selection: {pool: 9}}\n"
+       "aggregate: {algorithm: fedasync}\n",
+       FED_E_INPUT,
+       "job.yaml:6:61: 'rounds.selection.pool' is what a round waits for, but with "
+       "'aggregate.algorithm' fedasync clients come and go one by one"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct fed__job job;

@@ -88,14 +88,15 @@ static void an_unknown_loss_is_the_mean(void **state) {
   fed__selection_clear(&world.selection);
 }
 
-static uint32_t new_ones(struct world *world, uint64_t round, uint32_t wanted, uint32_t trained) {
+static uint32_t new_ones(struct world *world, uint64_t round, uint32_t attempt, uint32_t wanted,
+                         uint32_t trained) {
   uint32_t count = 0;
-  assert_int_equal(draw(world, round, 1, wanted), wanted);
+  assert_int_equal(draw(world, round, attempt, wanted), wanted);
   for (uint32_t i = 0; i < wanted; i++) count += world->clients[i] >= trained;
   return count;
 }
 
-/* ε = 0.5, 0.25, 0.125, then the floor of 0.1; never more than there are. */
+/* Of ten 5, 2.5, 1.25, then the floor of 1, rounded down or up; never more than there are. */
 static void exploration_decays(void **state) {
   (void)state;
   static const struct fed__selection_settings settings = {.kind = FED__SELECTION_OORT,
@@ -103,18 +104,24 @@ static void exploration_decays(void **state) {
                                                           .exploration_decay = 0.5,
                                                           .exploration_floor = 0.1,
                                                           .penalty = 2};
-  static const uint32_t wanted[] = {10, 5, 2, 1, 1, 1};
+  static const double wanted[] = {0, 5, 2.5, 1.25, 1, 1};
   static struct world world;
   begin(&world, &settings, 20);
   for (uint64_t round = 1; round <= 5; round++) {
+    uint64_t up = 0;
     for (uint32_t i = 0; i < 20; i++) facts_of(&world, i)->reported_count = 0;
-    assert_int_equal(new_ones(&world, round, 10, 0), 10); /* nobody has trained */
+    assert_int_equal(new_ones(&world, round, 1, 10, 0), 10); /* nobody has trained */
     for (uint32_t i = 0; i < 10; i++) set_facts(&world, i, 10, 1 + i, 1, 1000);
-    assert_int_equal(new_ones(&world, round, 10, 10), wanted[round]);
+    for (uint32_t attempt = 1; attempt <= 2000; attempt++) {
+      const uint32_t found = new_ones(&world, round, attempt, 10, 10);
+      assert_true(found == floor(wanted[round]) || found == ceil(wanted[round]));
+      up += found > wanted[round];
+    }
+    assert_frequency(up, 2000, wanted[round] - floor(wanted[round]));
   }
   for (uint32_t i = 0; i < 17; i++) set_facts(&world, i, 10, 1 + i, 1, 1000);
-  assert_int_equal(new_ones(&world, 1, 10, 17), 3);
-  assert_int_equal(new_ones(&world, 1, 19, 17), 3);
+  assert_int_equal(new_ones(&world, 1, 1, 10, 17), 3);
+  assert_int_equal(new_ones(&world, 1, 1, 19, 17), 3);
   fed__selection_clear(&world.selection);
 }
 

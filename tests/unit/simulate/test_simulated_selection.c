@@ -14,33 +14,40 @@
   "simulate: {clients: 30, partition: {kind: dirichlet, alpha: 0.5},\n"                            \
   "           device: {speed: 10, speed_spread: 1, drop_out: 0.2}}\n"
 
+/* Runs it with one thread and with five. */
+static void compare_threads(const char *rounds, const char *more) {
+  static struct made_up one, many;
+  struct fed__simulation first, second;
+  make_up(&one, "epochs: 1", rounds, more);
+  make_up(&many, "epochs: 1", rounds, more);
+  simulate(&one, 1, &first);
+  simulate(&many, 5, &second);
+  assert_int_equal(first.version, 12);
+  assert_int_equal(one.round_count, many.round_count);
+  assert_memory_equal(one.rounds, many.rounds, one.round_count * sizeof one.rounds[0]);
+  assert_memory_equal(first.current.storage, second.current.storage, first.current.storage_bytes);
+  fed__simulation_clear(&first);
+  fed__simulation_clear(&second);
+  take_down(&one);
+  take_down(&many);
+}
+
 static void threads_do_not_matter(void **state) {
   (void)state;
-  static const char *const rules[] = {
-      "selection: {rule: poisson, pool: 30}",
-      "over_selection: 1.5, selection: {rule: weighted}",
-      "over_selection: 1.5, selection: {rule: round_robin}",
-      "over_selection: 1.5, selection: {rule: power_of_choice, candidates: 12}",
-      "over_selection: 1.5, selection: {rule: oort}",
-      "over_selection: 1.5, selection: {rule: availability}",
-      "over_selection: 1.5, selection: {rule: stratified, groups: [client-000*, client-001*]}"};
+  static const char *const rules[] = {"{rule: weighted}",
+                                      "{rule: round_robin}",
+                                      "{rule: power_of_choice, candidates: 12}",
+                                      "{rule: oort}",
+                                      "{rule: availability}",
+                                      "{rule: stratified, groups: [client-000*, client-001*]}"};
+  char rounds[256];
   for (size_t rule = 0; rule < sizeof rules / sizeof rules[0]; rule++) {
-    static struct made_up one, many;
-    struct fed__simulation first, second;
-    char rounds[256];
-    snprintf(rounds, sizeof rounds, ROUNDS_TEXT "%s", rules[rule]);
-    make_up(&one, "epochs: 1", rounds, WORLD);
-    make_up(&many, "epochs: 1", rounds, WORLD);
-    simulate(&one, 1, &first);
-    simulate(&many, 5, &second);
-    assert_int_equal(one.round_count, many.round_count);
-    assert_memory_equal(one.rounds, many.rounds, one.round_count * sizeof one.rounds[0]);
-    assert_memory_equal(first.current.storage, second.current.storage, first.current.storage_bytes);
-    fed__simulation_clear(&first);
-    fed__simulation_clear(&second);
-    take_down(&one);
-    take_down(&many);
+    snprintf(rounds, sizeof rounds, ROUNDS_TEXT "over_selection: 1.5, selection: %s", rules[rule]);
+    compare_threads(rounds, WORLD);
+    snprintf(rounds, sizeof rounds, ROUNDS_TEXT "selection: %s", rules[rule]);
+    compare_threads(rounds, WORLD "aggregate: {algorithm: fedbuff, buffer: 3}\n");
   }
+  compare_threads(ROUNDS_TEXT "selection: {rule: poisson, pool: 30}", WORLD);
 }
 
 /* ---- by the facts --------------------------------------------------------------------------- */
