@@ -93,3 +93,54 @@ void fed__halving_pool_forward(const struct fed_pool *pool, const float *x, floa
       argmax += out_width;
     }
 }
+
+/* LANES windows side by side: dy where the maximum was, 0 in the three other places. */
+static void spread_windows(const float *dy, const int32_t *argmax, int32_t width, int32_t at,
+                           float *top) {
+  const ints gradient = (ints)load(dy), first = at + (ints){0, 2, 4, 6};
+  ints found;
+  memcpy(&found, argmax, sizeof found);
+  for (int32_t row = 0; row < 2; row++) {
+    const ints left = gradient & (found == first + row * width);
+    const ints right = gradient & (found == first + row * width + 1);
+    const ints both[2] = {__builtin_shufflevector(left, right, 0, 4, 1, 5),
+                          __builtin_shufflevector(left, right, 2, 6, 3, 7)};
+    memcpy(top + row * width, both, sizeof both);
+  }
+}
+
+static void spread_window(float dy, int32_t argmax, int32_t width, int32_t at, float *top) {
+  const int32_t offsets[4] = {0, 1, width, width + 1};
+  for (int i = 0; i < 4; i++) top[offsets[i]] = argmax == at + offsets[i] ? dy : 0;
+}
+
+/* What is behind the last window of a row belongs to none. */
+static void spread_row(const struct fed_pool *pool, const float *dy, const int32_t *argmax,
+                       int32_t at, float *plane) {
+  const int32_t width = (int32_t)pool->window.in[2], count = (int32_t)pool->window.out[2];
+  float *top = plane + at;
+  if (count < LANES)
+    for (int32_t i = 0; i < count; i++)
+      spread_window(dy[i], argmax[i], width, at + 2 * i, top + 2 * i);
+  else
+    for (int32_t next = 0; next < count; next += LANES) {
+      const int32_t i = next + LANES <= count ? next : count - LANES;
+      spread_windows(dy + i, argmax + i, width, at + 2 * i, top + 2 * i);
+    }
+  for (int32_t i = 2 * count; i < width; i++) top[i] = top[width + i] = 0;
+}
+
+void fed__halving_pool_backward(const struct fed_pool *pool, const float *dy, const int32_t *argmax,
+                                float *dx) {
+  const int64_t in_width = pool->window.in[2], out_width = pool->window.out[2];
+  const int64_t in_plane = pool->window.in[1] * in_width;
+  const int64_t covered = 2 * pool->window.out[1] * in_width;
+  for (int64_t i = 0; i < pool->batch * pool->channels; i++, dx += in_plane) {
+    for (int64_t row = 0; row < pool->window.out[1]; row++) {
+      spread_row(pool, dy, argmax, (int32_t)(2 * row * in_width), dx);
+      dy += out_width;
+      argmax += out_width;
+    }
+    memset(dx + covered, 0, (size_t)(in_plane - covered) * sizeof *dx);
+  }
+}

@@ -15,4 +15,8 @@ int fed__halving_pool_fits(const struct fed_pool *pool);
 void fed__halving_pool_forward(const struct fed_pool *pool, const float *x, float *y,
                                int32_t *argmax);
 
+/* As max_pool_backward, in one pass: argmax is what forward found. */
+void fed__halving_pool_backward(const struct fed_pool *pool, const float *dy, const int32_t *argmax,
+                                float *dx);
+
 #endif

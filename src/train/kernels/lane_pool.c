@@ -206,6 +206,14 @@ static void max_pool_forward(struct fed_kernel_instance *instance, const void *x
     reference->max_pool_forward(instance, x, y, argmax);
 }
 
+static void max_pool_backward(struct fed_kernel_instance *instance, const void *dy,
+                              const int32_t *argmax, void *dx) {
+  if (fed__halving_pool_fits(&instance->pool))
+    fed__halving_pool_backward(&instance->pool, dy, argmax, dx);
+  else
+    reference->max_pool_backward(instance, dy, argmax, dx);
+}
+
 static void average_pool_forward(struct fed_kernel_instance *instance, const void *x, void *y) {
   if (instance->state)
     mean_in_lanes(instance, instance->state, x, y);
@@ -261,6 +269,7 @@ static int pool_new(const struct fed_context *context, const struct fed_pool *sh
 void fed__lane_pool_fill(struct fed_kernel_table *table) {
   table->pool_new = pool_new;
   table->max_pool_forward = max_pool_forward;
+  table->max_pool_backward = max_pool_backward;
   table->average_pool_forward = average_pool_forward;
   table->average_pool_backward = average_pool_backward;
 }

@@ -9,6 +9,7 @@
 #ifndef REAL
 #include "base/raise.h"
 #include "base/rng.h"
+#include "train/kernels/wide.h"
 #include "train/operators/elementwise/elementwise.h"
 
 #define TILE 512
@@ -54,8 +55,9 @@ static int infer_dropout(const struct fed__inference *inference) {
 
 /* Elements first to first + count - 1 of the mask; `first` is even. An element is dropped if its
  * 32 random bits are below `limit`. */
-static void draw_mask(uint64_t key, size_t first, size_t count, uint32_t limit, truth *mask) {
-  for (size_t i = 0; i + 1 < count; i += 2) {
+FED__WIDE static void draw_mask(uint64_t key, size_t first, size_t count, uint32_t limit,
+                                truth *mask) {
+  FED__EACH for (size_t i = 0; i + 1 < count; i += 2) {
     const uint64_t bits = fed__rng_at(key, (first + i) / 2);
     mask[i] = (uint32_t)bits >= limit;
     mask[i + 1] = (uint32_t)(bits >> 32) >= limit;
@@ -102,8 +104,8 @@ static double TYPED(find_ratio)(const struct fed__operation *operation) {
 }
 
 /* `from` may be `to`. */
-static void TYPED(scale_kept)(const REAL *from, const truth *mask, REAL scale, REAL *to,
-                              size_t count) {
+FED__WIDE static void TYPED(scale_kept)(const REAL *from, const truth *mask, REAL scale, REAL *to,
+                                        size_t count) {
   FED__EACH for (size_t i = 0; i < count; i++) {
     const REAL scaled = from[i] * scale;
     to[i] = mask[i] ? scaled : 0;
