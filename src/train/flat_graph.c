@@ -7,6 +7,7 @@
 #include "train/flat_graph.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "train/narrow_type.h"
 
 #include <stdio.h>
 
@@ -76,6 +77,8 @@ static void unpack_integers(const Onnx__TensorProto *message, size_t count, void
 
 /* Small types that are stored as wide integers: the same tensor with raw bytes. */
 static int unpack_tensor(struct fed_model *model, const Onnx__TensorProto **tensor) {
+  const struct fed__narrow_type *type = fed__narrow_type_find((*tensor)->data_type);
+  if (type && type->bits <= 8) return fed__onnx_decode_narrow(model, type, tensor);
   const Onnx__TensorProto *packed = *tensor;
   const size_t unit = fed__onnx_unit(packed->data_type);
   const size_t count = packed->n_int32_data ? packed->n_int32_data : packed->n_uint64_data;

@@ -144,6 +144,12 @@ FED_MUST int fed__onnx_scan(const ProtobufCMessageDescriptor *type, struct fed_s
 FED_MUST int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name,
                               struct fed_tensor *tensor);
 
+/* In place of a tensor of a type below 16 bits one of float32, int8 or uint8, which is the model's.
+ */
+struct fed__narrow_type;
+FED_MUST int fed__onnx_decode_narrow(struct fed_model *model, const struct fed__narrow_type *type,
+                                     const Onnx__TensorProto **tensor);
+
 /* The type for one of ONNX's, and its bytes an element: FED_E_UNSUPPORTED and 0 for one that is
  * not supported. */
 FED_MUST int fed__onnx_dtype(int32_t onnx_type, enum fed_dtype *dtype);

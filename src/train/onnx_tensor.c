@@ -2,10 +2,12 @@
  *
  * onnx_tensor.c: a checked view of a tensor inside an ONNX message. Nothing is copied: raw bytes
  * and typed arrays of the decoded message both lie in memory as C arrays of the element type.
- * (Small types that ONNX keeps in wide integers were unpacked before: flat_graph.c.)
+ * (Small types that ONNX keeps in wide integers were unpacked before: flat_graph.c; those below 16
+ * bits are decoded here, into memory of the model.)
  */
 #include "base/raise.h"
 #include "train/graph.h"
+#include "train/narrow_type.h"
 
 /* How ONNX stores a type: its number, ours, and the typed array that may hold it as it is. */
 static const struct storage {
@@ -39,10 +41,10 @@ static const struct storage *find_storage(int32_t onnx_type) {
 /* ONNX's name of a type, where it is worth one in a message. */
 static const char *name_of_type(int32_t onnx_type) {
   static const char *const names[] = {
-      [0] = "undefined",     [8] = "string",          [14] = "complex64",  [15] = "complex128",
-      [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz",
-      [21] = "uint4",        [22] = "int4",           [23] = "float4e2m1"};
+      [0] = "undefined", [8] = "string", [14] = "complex64", [15] = "complex128"};
   const size_t count = sizeof names / sizeof names[0];
+  const struct fed__narrow_type *narrow = fed__narrow_type_find(onnx_type);
+  if (narrow) return narrow->name;
   return onnx_type >= 0 && (size_t)onnx_type < count && names[onnx_type] ? names[onnx_type]
                                                                          : "unknown";
 }
@@ -96,6 +98,53 @@ static const void *find_data(const Onnx__TensorProto *message, const struct stor
   }
   *size = typed * fed_dtype_size(storage->dtype);
   return *(const void *const *)(const void *)(base + storage->typed_data);
+}
+
+/* The packed bytes, which lie in integers of their own if they are not raw. */
+static const uint8_t *gather_bytes(struct fed_model *model, const Onnx__TensorProto *message,
+                                   size_t *size) {
+  *size = message->n_int32_data ? message->n_int32_data : message->raw_data.len;
+  if (!message->n_int32_data) return message->raw_data.data;
+  uint8_t *bytes = fed__model_alloc(model, *size, 1);
+  for (size_t i = 0; bytes && i < *size; i++) bytes[i] = (uint8_t)message->int32_data[i];
+  return bytes;
+}
+
+static int decode_narrow(struct fed_model *model, const struct fed__narrow_type *type,
+                         const Onnx__TensorProto **tensor) {
+  const Onnx__TensorProto *packed = *tensor;
+  const char *name = packed->name ? packed->name : "";
+  struct fed_shape shape;
+  size_t count, size;
+  FED_TRY(refuse_foreign(packed, name));
+  FED_TRY(read_shape(packed, name, &shape));
+  FED_TRY(fed_shape_elements(&shape, &count));
+  const uint8_t *bytes = gather_bytes(model, packed, &size);
+  if (size != fed__narrow_bytes(type, count))
+    return FED_RAISE(FED_E_SHAPE, "%zu elements of %s need %zu bytes, but there are %zu", count,
+                     type->name, fed__narrow_bytes(type, count), size);
+  const size_t unit = type->is_real ? sizeof(float) : 1;
+  Onnx__TensorProto *plain = fed__model_alloc(model, 1, sizeof *plain);
+  void *content = fed__model_alloc(model, count, unit);
+  if (!plain || !content || (size && !bytes)) return FED_E_MEMORY;
+  fed__narrow_decode(type, bytes, count, content);
+  *plain = *packed;
+  plain->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+  if (!type->is_real)
+    plain->data_type = type->is_signed ? ONNX__TENSOR_PROTO__DATA_TYPE__INT8
+                                       : ONNX__TENSOR_PROTO__DATA_TYPE__UINT8;
+  plain->has_raw_data = 1;
+  plain->raw_data = (ProtobufCBinaryData){count * unit, content};
+  plain->n_int32_data = 0;
+  *tensor = plain;
+  return FED_OK;
+}
+
+int fed__onnx_decode_narrow(struct fed_model *model, const struct fed__narrow_type *type,
+                            const Onnx__TensorProto **tensor) {
+  const char *name = (*tensor)->name ? (*tensor)->name : "";
+  const int code = decode_narrow(model, type, tensor);
+  return code == FED_OK ? code : FED_WRAP("tensor '%.200s'", name);
 }
 
 int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name,

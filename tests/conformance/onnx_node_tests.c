@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "train/graph_evaluate.h"
+#include "train/narrow_type.h"
 #include "train/operator.h"
 
 #include <dirent.h>
@@ -49,6 +50,26 @@ static int declares_bfloat16(const Onnx__ValueInfoProto *value) {
          value->type->tensor_type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16;
 }
 
+/* A tensor of a type below 16 bits as float32 or int8, in the message's own memory (malloc's). */
+static void widen(Onnx__TensorProto *message) {
+  const struct fed__narrow_type *type = fed__narrow_type_find(message->data_type);
+  size_t count = 1;
+  if (!type || type->bits > 8) return;
+  for (size_t i = 0; i < message->n_dims; i++) count *= (size_t)message->dims[i];
+  const size_t unit = type->is_real ? sizeof(float) : 1;
+  uint8_t *content = malloc(count * unit + 1);
+  if (!content || message->raw_data.len != fed__narrow_bytes(type, count)) {
+    free(content);
+    return;
+  }
+  fed__narrow_decode(type, message->raw_data.data, count, content);
+  free(message->raw_data.data);
+  message->raw_data = (ProtobufCBinaryData){count * unit, content};
+  message->data_type = !type->is_real ? type->is_signed ? ONNX__TENSOR_PROTO__DATA_TYPE__INT8
+                                                        : ONNX__TENSOR_PROTO__DATA_TYPE__UINT8
+                                      : ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+}
+
 /* FOLDER/KIND_0.pb, KIND_1.pb …, named after the graph's values. */
 static int read_set(const struct fed_context *context, const char *folder, const char *kind,
                     Onnx__ValueInfoProto *const *values, size_t value_count,
@@ -66,6 +87,7 @@ static int read_set(const struct fed_context *context, const char *folder, const
     fed_buffer_clear(&bytes);
     if (code != FED_OK) return code;
     set->count++;
+    widen(set->messages[i]);
     FED_TRY(fed__onnx_tensor(set->messages[i], values[i]->name, &set->tensors[i]));
     /* NumPy has no bfloat16, so old tests store its bits as uint16. */
     if (set->tensors[i].dtype == FED_U16 && declares_bfloat16(values[i]))

@@ -18,6 +18,8 @@
 #include "train/graph_evaluate.h"
 #include "unit/train/graph_writer.h"
 
+#include <math.h>
+
 /* ---- dimensions ----------------------------------------------------------------------------- */
 
 /* y = x times a number for each of 2 channels, over any length. */
@@ -216,6 +218,27 @@ static void test_storage(void **state) {
   check_typed(16, RAW_DATA, RAW(uint16_t, 0x3f80, 0xc0a0), 1, -5);
 }
 
+#define BYTE(a) NULL, (const uint8_t[]){a}, 1
+
+/* The formats as onnx.ai/onnx/technical has them: float8e4m3fn 0x38 is 1, 0xfe is -448; float8e5m2
+ * 0x3c is 1, 0xfc is minus infinity; of the "uz" types 0x80 would be the NaN; float4e2m1 7 is 6, 10
+ * is -1. The first of several elements is in the lowest bits. */
+static void test_narrow_storage(void **state) {
+  (void)state;
+  enum { RAW_DATA = 9, INT32S = 5 };
+  check_typed(17, RAW_DATA, RAW(uint8_t, 0x38, 0xfe), 1, -448);
+  check_typed(17, INT32S, VARINTS(0x38, 0x01), 1, 0x1p-9F);
+  check_typed(18, RAW_DATA, RAW(uint8_t, 0x40, 0xff), 1, -240);
+  check_typed(19, RAW_DATA, RAW(uint8_t, 0x3c, 0xfc), 1, -INFINITY);
+  check_typed(20, RAW_DATA, RAW(uint8_t, 0x40, 0xff), 1, -57344);
+  check_typed(23, RAW_DATA, BYTE(0xa7), 6, -1);
+  check_typed(24, RAW_DATA, RAW(uint8_t, 127, 130), 1, 8);
+  check_typed(21, RAW_DATA, BYTE(0xf0), 0, 15);
+  check_typed(22, RAW_DATA, BYTE(0x78), -8, 7);
+  check_typed(25, RAW_DATA, BYTE(0x0b), 3, 2);
+  check_typed(26, RAW_DATA, BYTE(0x0b), -1, -2);
+}
+
 /* The same in a node's attribute: truth values as onnx.helper.make_tensor stores them. */
 static void test_storage_in_constant(void **state) {
   (void)state;
@@ -288,9 +311,13 @@ static void test_written_types(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_dimensions),    cmocka_unit_test(test_dimension_in_description),
-      cmocka_unit_test(test_input_types),   cmocka_unit_test(test_truth_input),
-      cmocka_unit_test(test_storage),       cmocka_unit_test(test_storage_in_constant),
+      cmocka_unit_test(test_dimensions),
+      cmocka_unit_test(test_dimension_in_description),
+      cmocka_unit_test(test_input_types),
+      cmocka_unit_test(test_truth_input),
+      cmocka_unit_test(test_storage),
+      cmocka_unit_test(test_narrow_storage),
+      cmocka_unit_test(test_storage_in_constant),
       cmocka_unit_test(test_written_types),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,7 +278,9 @@ static void test_tensors(void **state) {
   check_tensor((const int64_t[]){INT64_C(1) << 62, 1}, 1, 0, FED_E_SHAPE, "tensor 't'");
   check_tensor((const int64_t[]){2, 3}, 10, 24, FED_E_SHAPE, "needs 6 elements of F16");
   check_tensor((const int64_t[]){2, 3}, 8, 12, FED_E_UNSUPPORTED, "ONNX data type 8 (string)");
-  check_tensor((const int64_t[]){2, 3}, 17, 6, FED_E_UNSUPPORTED, "(float8e4m3fn)");
+  check_tensor((const int64_t[]){2, 3}, 17, 5, FED_E_SHAPE, "'t': 6 elements of float8e4m3fn need");
+  check_tensor((const int64_t[]){2, 3}, 22, 2, FED_E_SHAPE, "of int4 need 3 bytes");
+  check_tensor((const int64_t[]){-2, 3}, 22, 3, FED_E_RANGE, "tensor 't'");
   check_tensor((const int64_t[]){2, 3}, 99, 6, FED_E_UNSUPPORTED, "(unknown)");
 }
 

@@ -94,11 +94,6 @@ static void max_pool_padded(struct graph_writer *w) {
   writer_ints_attribute(w, "pads", INTS(2, 0, 0, 0));
   max_pool(w);
 }
-static void max_pool_columns(struct graph_writer *w) {
-  writer_ints_attribute(w, "kernel_shape", INTS(2, 2));
-  writer_int_attribute(w, "storage_order", 1);
-  writer_node(w, "MaxPool", "x", "y,indices");
-}
 static void average_huge(struct graph_writer *w) {
   writer_ints_attribute(w, "kernel_shape", INTS(HUGE_INT, 2));
   writer_node(w, "AveragePool", "x", "y");
@@ -184,7 +179,6 @@ static const struct refusal refusals[] = {
     {"ConvTranspose, groups", transposed_groups, {4, {4, 2, 1, 1}}, FED_E_SHAPE, "groups"},
     {"MaxPool, no kernel", max_pool, {1, {1}}, FED_E_MISSING, "kernel_shape"},
     {"MaxPool, padding", max_pool_padded, {1, {1}}, FED_E_SHAPE, "lies in the padding alone"},
-    {"MaxPool, columns first", max_pool_columns, {1, {1}}, FED_E_UNSUPPORTED, "storage_order 1"},
     {"AveragePool, huge", average_huge, {1, {1}}, FED_E_RANGE, "'kernel_shape'"},
     {"LpPool, p = 0", lp_pool_zero, {1, {1}}, FED_E_RANGE, "'p' is 0"},
     {"Softmax, axis", softmax_far, {1, {1}}, FED_E_RANGE, "axis 4"},

@@ -134,6 +134,10 @@ static void maxpool_indices(struct graph_writer *w) {
   writer_ints_attribute(w, "pads", INTS(1, 0, 0, 0));
   writer_node(w, "MaxPool", "a", "y,z");
 }
+static void maxpool_indices_by_columns(struct graph_writer *w) {
+  writer_int_attribute(w, "storage_order", 1);
+  maxpool_indices(w);
+}
 static void maxpool_ceil_and_dilations(struct graph_writer *w) {
   w->opset = 13;
   writer_ints_attribute(w, "kernel_shape", INTS(2, 2));
@@ -344,6 +348,11 @@ static const struct value_case cases[] = {
      {{4, {1, 2, 3, 3}}},
      {{{4, {1, 2, 2, 2}}, NUMBERS(0.25, 0.25, 1, 1, 1.25, 1.5, 0.5, 0.5)},
       {{4, {1, 2, 2, 2}}, NUMBERS(1, 1, 7, 7, 9, 11, 16, 16)}}},
+    {"MaxPool, indices by columns", /* place (row, column) of 3 by 3 is row + 3 column */
+     maxpool_indices_by_columns,
+     {{4, {1, 2, 3, 3}}},
+     {{{4, {1, 2, 2, 2}}, NUMBERS(0.25, 0.25, 1, 1, 1.25, 1.5, 0.5, 0.5)},
+      {{4, {1, 2, 2, 2}}, NUMBERS(3, 3, 5, 5, 9, 15, 14, 14)}}},
     {"MaxPool, ceil and dilations",
      maxpool_ceil_and_dilations,
      {{4, {1, 1, 4, 6}}},

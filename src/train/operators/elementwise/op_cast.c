@@ -2,11 +2,14 @@
  *
  * op_cast.c: Cast and CastLike between real numbers, integers and truth values. All integers are
  * held as int64: a cast to a narrower type keeps its low bits, as that type would. Real numbers out
- * of range become the nearest integer, NaN becomes 0. double is what the trainer's precision makes
- * of real numbers. Gradients pass from real to real numbers.
+ * of range become the nearest integer, NaN becomes 0. Real numbers are rounded to those of a
+ * narrower type, and stay float32 or double, whatever the trainer's precision is; double is what
+ * that makes of them. Gradients pass from real to real numbers as if nothing had been rounded.
  */
 #ifndef REAL
 #include "base/raise.h"
+#include "train/flat_graph.h"
+#include "train/narrow_type.h"
 #include "train/operators/elementwise/elementwise.h"
 
 typedef unsigned char truth;
@@ -14,14 +17,8 @@ typedef unsigned char truth;
 #define ONNX_TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
 
 static int refuse(int64_t to) {
-  if (to == ONNX_TYPE(FLOAT16) || to == ONNX_TYPE(BFLOAT16))
-    return FED_RAISE(FED_E_UNSUPPORTED,
-                     "a cast to %s: values are float32 here; export the model in float32 "
-                     "(model.float() in PyTorch) and train it in precision bf16, if that was "
-                     "the purpose",
-                     to == ONNX_TYPE(FLOAT16) ? "float16" : "bfloat16");
   return FED_RAISE(FED_E_UNSUPPORTED,
-                   "a cast to ONNX data type %lld; supported are float, double, bool and the "
+                   "a cast to ONNX data type %lld; supported are real numbers, bool and the "
                    "integers except uint64",
                    (long long)to);
 }
@@ -46,8 +43,12 @@ static int find_dtype(int64_t to, enum fed_dtype *dtype) {
     *dtype = FED_I64;
     return FED_OK;
   default:
-    return refuse(to);
+    break;
   }
+  const struct fed__narrow_type *narrow = fed__narrow_type_find((int32_t)to);
+  if (!narrow) return refuse(to);
+  *dtype = narrow->is_real ? FED_F32 : FED_I64;
+  return FED_OK;
 }
 
 /* What a type keeps of an integer. */
@@ -84,12 +85,48 @@ static int infer_cast_like(const struct fed__inference *inference) {
 }
 
 struct target {
-  int64_t type; /* ONNX's; 0 for CastLike, whose pattern's width is not known any more */
+  int64_t type; /* ONNX's; of CastLike 0 where the file does not say the pattern's */
+  const struct fed__narrow_type *narrow; /* NULL: it is as wide as what operators work with */
+  int saturate;
 };
 
 static int prepare_cast(struct fed__operation *operation) {
   struct target *target = operation->state;
-  return fed__attribute_int(operation->node, "to", 0, &target->type);
+  int64_t saturate;
+  FED_TRY(fed__attribute_int(operation->node, "to", 0, &target->type));
+  FED_TRY(fed__attribute_int(operation->node, "saturate", 1, &saturate));
+  const int is_float8 = target->type != ONNX_TYPE(FLOAT16) && target->type != ONNX_TYPE(BFLOAT16);
+  target->narrow = fed__narrow_type_find((int32_t)target->type);
+  target->saturate = saturate && is_float8;
+  return FED_OK;
+}
+
+static int declares(const Onnx__ValueInfoProto *value, const char *name, int64_t *type) {
+  if (strcmp(fed__text_of(value->name), name) != 0 || !value->type ||
+      value->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+    return 0;
+  *type = value->type->tensor_type->elem_type;
+  return 1;
+}
+
+/* The pattern's type, where the file says it. */
+static int prepare_cast_like(struct fed__operation *operation) {
+  struct target *target = operation->state;
+  const Onnx__GraphProto *graph = operation->model->message->graph;
+  const char *name = operation->model->values[operation->node->inputs[1]].name;
+  FED_TRY(prepare_cast(operation));
+  int found = 0;
+  for (size_t i = 0; i < graph->n_input && !found; i++)
+    found = declares(graph->input[i], name, &target->type);
+  for (size_t i = 0; i < graph->n_value_info && !found; i++)
+    found = declares(graph->value_info[i], name, &target->type);
+  for (size_t i = 0; i < graph->n_initializer && !found; i++)
+    if (strcmp(fed__text_of(graph->initializer[i]->name), name) == 0)
+      found = 1, target->type = graph->initializer[i]->data_type;
+  const int is_float8 = target->type != ONNX_TYPE(FLOAT16) && target->type != ONNX_TYPE(BFLOAT16);
+  target->narrow = fed__narrow_type_find((int32_t)target->type);
+  target->saturate = target->saturate && is_float8;
+  return FED_OK;
 }
 
 FED__ROW1(truths_from_truths, truth, truth, x)
@@ -101,7 +138,9 @@ static void narrow_output(const struct fed__operation *operation) {
   const struct target *target = operation->state;
   int64_t *out = operation->outputs[0].data;
   if (target->type == 0 || target->type == ONNX_TYPE(INT64)) return;
-  for (size_t i = 0; i < operation->outputs[0].elements; i++) out[i] = narrow(out[i], target->type);
+  for (size_t i = 0; i < operation->outputs[0].elements; i++)
+    out[i] =
+        target->narrow ? fed__narrow_integer(target->narrow, out[i]) : narrow(out[i], target->type);
 }
 
 #define FED__TEMPLATE "train/operators/elementwise/op_cast.c"
@@ -132,6 +171,7 @@ const struct fed__operator fed__op_cast_like = {
     .infer = infer_cast_like,
     .passes = 1,
     .state_size = sizeof(struct target),
+    .prepare = prepare_cast_like,
     .forward = FED__TYPED(cast_forward),
     .backward = FED__TYPED(cast_backward),
 };
@@ -162,11 +202,19 @@ static fed__row *TYPED(find_cast)(enum fed_dtype from, enum fed_dtype to) {
                    : TYPED(reals_from_truths);
 }
 
+static void TYPED(round_output)(const struct fed__operation *operation) {
+  const struct target *target = operation->state;
+  REAL *out = operation->outputs[0].data;
+  for (size_t i = 0; target->narrow && i < operation->outputs[0].elements; i++)
+    out[i] = (REAL)fed__narrow_real(target->narrow, (double)out[i], target->saturate);
+}
+
 static void TYPED(cast_forward)(const struct fed__operation *operation) {
   const struct fed__operand *input = &operation->inputs[0], *output = &operation->outputs[0];
   const void *in[] = {input->data};
   TYPED(find_cast)(input->dtype, output->dtype)(output->elements, in, output->data);
   if (output->dtype == FED_I64) narrow_output(operation);
+  if (output->dtype == FED_F32) TYPED(round_output)(operation);
 }
 
 /* From integers and truth values, which have no gradient, and for the pattern of CastLike, which
