@@ -317,6 +317,14 @@ static void recall_facts(struct fed__round *round, struct fed__round *before) {
   }
 }
 
+/* Nobody is at work in asynchronous training any more. Later tasks have other numbers, so that
+ * answers to these are known for what they are. */
+static void forget_tasks(struct fed__round *round, const struct fed__round *before) {
+  for (uint32_t client = 0; round->tasks && client < round->client_count; client++)
+    round->tasks[client] = (struct fed__open_task){.round = before->tasks[client].round,
+                                                   .number = before->tasks[client].number};
+}
+
 /* A server that starts: it knows the versions and the open round's cohort, and nobody waits. */
 static int restart(struct fed__simulation *simulation, struct fed__round *before,
                    int model_stored) {
@@ -329,8 +337,9 @@ static int restart(struct fed__simulation *simulation, struct fed__round *before
   round->job_started_ms = before->job_started_ms;
   FED_TRY(fed__round_set_client_count(round, before->client_count));
   recall_facts(round, before);
-  if (model_stored) {
-    fed__round_resume_closing(round, before->round);
+  forget_tasks(round, before);
+  if (model_stored || fed__round_is_asynchronous(round)) {
+    fed__round_resume_closing(round, simulation->version);
     return FED_OK;
   }
   FED_TRY(fed__round_resume(round, before->round, before->attempt + 1, before->cohort,
@@ -346,6 +355,15 @@ static int reconnect(struct fed__simulation *simulation, const struct fed__round
   return FED_OK;
 }
 
+/* Asynchronous training goes on from the last version as if it had just been made. */
+static int make_version_anew(struct fed__simulation *simulation, uint32_t attempt) {
+  const struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
+  FED_TRY(fed__delivery_step(simulation, &event));
+  if (fed__round_is_asynchronous(&simulation->round)) /* still: the time may be over */
+    simulation->round.attempt = simulation->open.attempt = attempt;
+  return FED_OK;
+}
+
 int fed__delivery_crash_server(struct fed__simulation *simulation, int model_stored) {
   struct fed__round before = simulation->round;
   const int64_t crashed_us = simulation->now_us;
@@ -353,6 +371,8 @@ int fed__delivery_crash_server(struct fed__simulation *simulation, int model_sto
   simulation->crash_after = UINT32_MAX;
   int code = restart(simulation, &before, model_stored);
   if (code == FED_OK) code = reconnect(simulation, &before, crashed_us);
+  if (code == FED_OK && !model_stored && fed__round_is_asynchronous(&before))
+    code = make_version_anew(simulation, before.attempt + 1);
   fed__round_clear(&before);
   return code;
 }

@@ -18,7 +18,8 @@ static const struct {
              [FED__FAULT_DUPLICATED] = KIND(duplicated),
              [FED__FAULT_DELAYED] = KIND(delayed),
              [FED__FAULT_REORDERED] = KIND(reordered),
-             [FED__FAULT_CLIENT_CRASH] = KIND(client_crash)};
+             [FED__FAULT_CLIENT_CRASH] = KIND(client_crash),
+             [FED__FAULT_SERVER_CRASH] = KIND(server_crash)};
 
 static double probability(const struct fed__fault_settings *settings, enum fed__fault fault) {
   double part;
@@ -39,13 +40,9 @@ double fed__fault_part(struct fed__faults *faults, enum fed__fault fault) {
   return unit(faults->seed, kinds[fault].part_stream, faults->drawn[fault]);
 }
 
-uint32_t fed__fault_server_crash(const struct fed__faults *faults, uint64_t round, uint32_t attempt,
-                                 uint32_t wanted) {
-  struct fed_rng rng;
-  if (faults->settings->server_crash == 0) return UINT32_MAX;
-  fed__rng_init(&rng, faults->seed, "fault.server_crash", round, attempt);
-  if (fed__rng_unit(&rng) >= faults->settings->server_crash) return UINT32_MAX;
-  return (uint32_t)fed__rng_below(&rng, (uint64_t)wanted + 1);
+uint32_t fed__fault_server_crash(struct fed__faults *faults, uint32_t wanted) {
+  if (!fed__fault_strikes(faults, FED__FAULT_SERVER_CRASH)) return UINT32_MAX;
+  return (uint32_t)(fed__fault_part(faults, FED__FAULT_SERVER_CRASH) * ((double)wanted + 1));
 }
 
 const char *fed__trouble_name(enum fed__trouble trouble) {

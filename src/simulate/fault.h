@@ -17,6 +17,7 @@ enum fed__fault {
   FED__FAULT_DELAYED,
   FED__FAULT_REORDERED,
   FED__FAULT_CLIENT_CRASH,
+  FED__FAULT_SERVER_CRASH,
   FED__FAULT_COUNT
 };
 
@@ -32,10 +33,9 @@ int fed__fault_strikes(struct fed__faults *faults, enum fed__fault fault);
 /* A part, uniform in [0, 1): of a fault that strikes, how much. */
 double fed__fault_part(struct fed__faults *faults, enum fed__fault fault);
 
-/* The server crashes in this attempt when so many answers have been counted: from 0 (as soon as
- * the round is open) to `wanted` (when the model is stored). UINT32_MAX: it does not. */
-uint32_t fed__fault_server_crash(const struct fed__faults *faults, uint64_t round, uint32_t attempt,
-                                 uint32_t wanted);
+/* The server crashes in the attempt that begins when so many answers have been counted: from 0 (as
+ * soon as the round is open) to `wanted` (when the model is stored). UINT32_MAX: it does not. */
+uint32_t fed__fault_server_crash(struct fed__faults *faults, uint32_t wanted);
 
 /* What a simulation counts. */
 enum fed__trouble {

@@ -11,6 +11,7 @@
 #include "base/raise.h"
 
 #define NEVER INT64_MAX
+#define DEADLINES_MAX 1000 /* in a row without an answer that counts */
 
 /* ---- effects -------------------------------------------------------------------------------- */
 
@@ -33,6 +34,13 @@ static int make_room(struct fed__simulation *simulation, size_t count) {
   return FED_OK;
 }
 
+/* As far as a crash of the server goes. */
+static uint32_t answers_wanted(const struct fed__round *round) {
+  if (fed__round_is_asynchronous(round)) return round->settings.buffer;
+  return round->cohort_count < round->settings.cohort ? round->cohort_count
+                                                      : round->settings.cohort;
+}
+
 static void open_round(struct fed__simulation *simulation) {
   const struct fed__round *round = &simulation->round;
   const uint32_t buffer = round->settings.buffer;
@@ -44,9 +52,7 @@ static void open_round(struct fed__simulation *simulation) {
   simulation->open.attempt = round->attempt;
   simulation->open.kind = round->kind;
   simulation->open.cohort = round->cohort_count;
-  simulation->crash_after = fed__fault_server_crash(
-      &simulation->faults, round->round, round->attempt,
-      round->cohort_count < round->settings.cohort ? round->cohort_count : round->settings.cohort);
+  simulation->crash_after = fed__fault_server_crash(&simulation->faults, answers_wanted(round));
 }
 
 static void tell_round(struct fed__simulation *simulation) {
@@ -80,11 +86,13 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
   switch (effect->type) {
   case FED__EFFECT_OPEN_ROUND:
     open_round(simulation);
+    simulation->progress_us = simulation->now_us;
     break;
   case FED__EFFECT_GIVE_TASK:
     note_failure(simulation, fed__delivery_give_task(simulation, effect->client));
     break;
   case FED__EFFECT_COUNT:
+    simulation->progress_us = simulation->now_us;
     if (simulation->visit_count < simulation->visits_max)
       simulation->visits[simulation->visit_count++] = visit_of(simulation, effect->client);
     break;
@@ -289,10 +297,13 @@ static int close_round(struct fed__simulation *simulation, struct fed__round_eve
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-/* In the open round: its attempt is void, and the next one has the same cohort. */
+/* In the open round: its attempt is void, and the next one has the same cohort, if there are
+ * cohorts. */
 static int crash_in_round(struct fed__simulation *simulation) {
   fed__delivery_note(simulation, FED__TROUBLE_SERVER_CRASH);
-  simulation->open.failure = "the server crashed; the round runs again with the same cohort";
+  simulation->open.failure = fed__round_is_asynchronous(&simulation->round)
+                                 ? "the server crashed; the version is made anew"
+                                 : "the server crashed; the round runs again with the same cohort";
   tell_round(simulation);
   return fed__delivery_crash_server(simulation, 0);
 }
@@ -327,6 +338,14 @@ static int let_time_pass(struct fed__simulation *simulation, int64_t until_us) {
   return fed__delivery_step(simulation, &event);
 }
 
+static int raise_no_answers(const struct fed__simulation *simulation) {
+  return FED_RAISE(FED_E_INPUT,
+                   "version %llu is never made: no answer that counts has come for %.1f days; "
+                   "faster devices, or such as are there longer, would do",
+                   (unsigned long long)simulation->round.round,
+                   (double)(simulation->now_us - simulation->progress_us) / (double)FED__DAY_US);
+}
+
 static int raise_no_round(const struct fed__simulation *simulation) {
   const unsigned long long round = simulation->round.round;
   const uint32_t minimum = simulation->round.settings.minimum;
@@ -349,10 +368,19 @@ static int raise_no_round(const struct fed__simulation *simulation) {
 }
 
 /* Everybody who is ever there has been there twice, and still no round has begun. */
-static int waits_in_vain(const struct fed__simulation *simulation) {
+static int gathers_in_vain(const struct fed__simulation *simulation) {
   const int64_t period_us = fed__devices_period_us(&simulation->devices);
   return simulation->round.phase == FED__PHASE_GATHERING && period_us > 0 &&
          (simulation->now_us - simulation->round.gather_since_ms * 1000) / 2 > period_us;
+}
+
+/* Rounds in step fail when nobody answers; without a common pace tasks would be given for ever. */
+static int waits_in_vain(const struct fed__simulation *simulation) {
+  const int64_t period_us = fed__devices_period_us(&simulation->devices);
+  const int64_t waited_us = simulation->now_us - simulation->progress_us;
+  return simulation->round.phase == FED__PHASE_EXCHANGE &&
+         fed__round_is_asynchronous(&simulation->round) && waited_us / 2 > period_us &&
+         waited_us / 1000 / DEADLINES_MAX > simulation->round.settings.deadline_ms;
 }
 
 static int next_event(struct fed__simulation *simulation) {
@@ -365,8 +393,9 @@ static int next_event(struct fed__simulation *simulation) {
     const struct fed__round_event stop = fed__delivery_event(simulation, FED__EVENT_STOP);
     return fed__delivery_step(simulation, &stop);
   }
-  if ((queue_us == NEVER && timer_us == NEVER) || waits_in_vain(simulation))
+  if ((queue_us == NEVER && timer_us == NEVER) || gathers_in_vain(simulation))
     return raise_no_round(simulation);
+  if (waits_in_vain(simulation)) return raise_no_answers(simulation);
   if (queue_us > timer_us) return let_time_pass(simulation, timer_us);
   return fed__delivery_next(simulation);
 }
@@ -448,11 +477,6 @@ static int check_job(const struct fed__job *job, const struct fed_model *model) 
                      job->train.trainer);
   if (!job->data.name)
     return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
-  if (fed__job_buffer(job) && job->simulate.faults.server_crash > 0)
-    return FED_RAISE(FED_E_UNSUPPORTED,
-                     "aggregate.algorithm '%s' with simulate.faults.server_crash: crashes of the "
-                     "server can be simulated for rounds in step only",
-                     fed__job_algorithm_name(job->aggregate.algorithm));
   if (fed_model_local_params(model)->count)
     return FED_RAISE(FED_E_UNSUPPORTED, "model.statistics 'local': what stays at each agent cannot "
                                         "be simulated yet; 'average' or 'freeze' can");

@@ -83,6 +83,7 @@ struct fed__simulation {
   struct fed__visit *visits;            /* of the open round: those that count */
   size_t visit_count, visits_max;
   int64_t now_us;                   /* virtual */
+  int64_t progress_us;              /* when a round opened or an answer counted last */
   int64_t round_started_us;         /* real */
   struct fed__simulated_round open; /* the open round, as far as it is known */
   int closing;                      /* the table asked for the model */

@@ -12,7 +12,7 @@
 
 /* The simulation's own numbers. */
 struct numbers {
-  int64_t now_us;
+  int64_t now_us, progress_us;
   uint64_t version, visits_done, visit_count, visits_max, queue_count, queue_next_number;
   uint64_t training_bytes, trouble[FED__TROUBLE_COUNT], faults_drawn[FED__FAULT_COUNT];
   uint32_t eligible_count, small_memory_count, crash_after, reserved;
@@ -31,6 +31,7 @@ static int resize_visits(struct fed__simulation *simulation, const struct number
 
 static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpoint *checkpoint) {
   struct numbers numbers = {.now_us = simulation->now_us,
+                            .progress_us = simulation->progress_us,
                             .version = simulation->version,
                             .visits_done = simulation->visits_done,
                             .visit_count = simulation->visit_count,
@@ -46,6 +47,7 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
   FED_TRY(fed__checkpoint_bytes(checkpoint, "simulation", &numbers, sizeof numbers));
   if (!checkpoint->is_reading) return FED_OK;
   simulation->now_us = numbers.now_us;
+  simulation->progress_us = numbers.progress_us;
   simulation->version = numbers.version;
   simulation->visits_done = numbers.visits_done;
   simulation->queue.next_number = numbers.queue_next_number;

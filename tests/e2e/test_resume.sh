@@ -79,7 +79,7 @@ same killed whole
 
 # The same where each client goes at its own pace.
 cp "$work/job/job.yaml" "$work/job.kept"
-sed -i 's/algorithm: scaffold/algorithm: fedbuff, buffer: 4/; s/, server_crash: [0-9.]*//' "$work/job/job.yaml"
+sed -i 's/algorithm: scaffold/algorithm: fedbuff, buffer: 4/' "$work/job/job.yaml"
 expect 0 simulate steps
 interrupt paced 200 400 600
 same paced steps

@@ -230,11 +230,6 @@ assert len(lines) == 13 and all(line["reported"] == wanted for line in lines[:12
 assert summary["tested"]["accuracy"] > 0.8, summary["tested"]
 CHECK
 done
-further="aggregate: {algorithm: fedbuff}
-simulate: {faults: {server_crash: 0.5}}"
-write_job
-expect 3 simulate bad --data "$work/data"
-said "crashes of the server can be simulated for rounds in step only"
 rounds=6 minimum=3 further="simulate: {clients: 20}"
 write_job
 

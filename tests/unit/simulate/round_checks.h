@@ -41,20 +41,44 @@ static inline int is_member(const struct fed__round *round, uint32_t client) {
   return 0;
 }
 
+/* Tasks that counted in asynchronous training, in the whole run. */
+#define TASKS_MAX 1000
+struct counted_tasks {
+  struct fed__visit tasks[TASKS_MAX];
+  size_t count;
+};
+
+static inline void check_tasks(const struct fed__simulation *simulation,
+                               struct counted_tasks *counted) {
+  for (size_t i = 0; i < simulation->visit_count; i++) {
+    const struct fed__visit *visit = &simulation->visits[i];
+    for (size_t k = 0; k < counted->count; k++)
+      assert_false(counted->tasks[k].client == visit->client &&
+                   counted->tasks[k].number == visit->number);
+    assert_true(counted->count < TASKS_MAX);
+    counted->tasks[counted->count++] = *visit;
+  }
+}
+
 /* Everybody counts once, and everybody who counts is a member. */
-static inline void check_visits(const struct fed__simulation *simulation,
-                                const struct fed__simulated_round *round) {
+static inline void check_members(const struct fed__simulation *simulation,
+                                 const struct fed__simulated_round *round) {
   uint32_t counted[CLIENTS_MAX] = {0};
-  uint64_t examples = 0;
-  assert_int_equal(simulation->visit_count, round->reported);
-  assert_true(round->reported >= simulation->job->rounds.minimum);
   assert_true(round->reported <= round->cohort);
   for (size_t i = 0; i < simulation->visit_count; i++) {
     const uint32_t client = simulation->visits[i].client;
     assert_int_equal(counted[client]++, 0);
     assert_true(is_member(&simulation->round, client));
-    examples += fed__partition_train_count(&simulation->partition, client);
   }
+}
+
+static inline void check_examples(const struct fed__simulation *simulation,
+                                  const struct fed__simulated_round *round) {
+  uint64_t examples = 0;
+  for (size_t i = 0; i < simulation->visit_count; i++)
+    examples += fed__partition_train_count(&simulation->partition, simulation->visits[i].client);
+  assert_int_equal(simulation->visit_count, round->reported);
+  assert_true(round->reported >= simulation->job->rounds.minimum);
   if (round->kind == FED__ROUND_TRAIN)
     assert_int_equal(round->trained.example_count, examples * simulation->job->train.epochs);
 }
@@ -66,7 +90,13 @@ static inline void check_round(struct fed__simulation_observer *self,
   if (made->round_count)
     assert_true(round->virtual_s >= made->rounds[made->round_count - 1].virtual_s);
   check_clients(simulation);
-  if (!round->failure) check_visits(simulation, round);
+  if (!round->failure) {
+    check_examples(simulation, round);
+    if (fed__round_is_asynchronous(&simulation->round))
+      assert_int_equal(round->reported, simulation->round.settings.buffer);
+    else
+      check_members(simulation, round);
+  }
   keep_round(self, simulation, round);
 }
 

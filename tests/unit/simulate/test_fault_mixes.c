@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/raise.h"
 #include "failing_alloc.h"
 #include "simulate/simulation_state.h"
 
@@ -74,8 +75,8 @@ static void mix(struct made_up *made, uint64_t seed) {
     device->availability_repeats_s = PERIOD;
     device->speed *= 10;
   }
-  made->job.rounds.over_selection = 1 + some_of(&rng, 1);
-  made->job.rounds.deadline_s = 20 + some_of(&rng, 20000);
+  if (!fed__job_buffer(&made->job)) made->job.rounds.over_selection = 1 + some_of(&rng, 1);
+  made->job.rounds.deadline_s = 20 + some_of(&rng, fed__job_buffer(&made->job) ? 1000 : 20000);
   made->job.rounds.gather_s = some_of(&rng, 3600);
 }
 
@@ -105,18 +106,39 @@ static int save_once(struct fed__simulation_observer *self, struct fed__simulati
   return FED_OK;
 }
 
+static struct counted_tasks counted;
+
+static void check_mixed_round(struct fed__simulation_observer *self,
+                              const struct fed__simulation *simulation,
+                              const struct fed__simulated_round *round) {
+  if (!round->failure && fed__round_is_asynchronous(&simulation->round))
+    check_tasks(simulation, &counted);
+  check_round(self, simulation, round);
+}
+
 static void prepare_mix(struct made_up *made, uint64_t seed, uint32_t threads,
                         struct fed__simulation *simulation) {
-  make_up(made, "epochs: 1", "count: 4, cohort: 5, minimum: 3, failures_max: 4",
-          "aggregate: {server_momentum: 0.5}\n"
-          "simulate: {clients: 11, partition: {kind: drawn, examples: 20}}\n");
+  static const struct {
+    const char *rounds, *aggregate;
+  } kinds[] = {
+      {"count: 4, cohort: 5, minimum: 3, failures_max: 4", "server_momentum: 0.5"},
+      {"count: 9, cohort: 5, minimum: 3, failures_max: 4", "algorithm: fedbuff, buffer: 3"},
+      {"count: 4, cohort: 5, minimum: 3, failures_max: 4", "algorithm: scaffold"},
+      {"count: 20, cohort: 4, minimum: 1, failures_max: 4", "algorithm: fedasync"}};
+  char more[256];
+  snprintf(more, sizeof more,
+           "aggregate: {%s}\nsimulate: {clients: 11, partition: {kind: drawn, examples: 20}}\n",
+           kinds[seed % 4].aggregate);
+  make_up(made, "epochs: 1", kinds[seed % 4].rounds, more);
   mix(made, seed);
-  made->observer.round_over = check_round;
+  made->observer.round_over = check_mixed_round;
+  counted.count = 0;
   made->observer.stopping = check_between_events;
   watched = simulation;
   const struct fed__simulation_setting setting = setting_of(made, threads);
-  assert_int_equal(fed__simulation_init(simulation, &setting), FED_OK);
-  assert_int_equal(fed__simulation_divide(simulation), FED_OK);
+  if (fed__simulation_init(simulation, &setting) != FED_OK ||
+      fed__simulation_divide(simulation) != FED_OK)
+    fail_msg("%s", fed_error_last()->message);
 }
 
 static int go_on(struct fed__simulation *simulation) {

@@ -276,6 +276,59 @@ static void who_is_never_there_cannot_begin(void **state) {
   take_down(&made);
 }
 
+/* Without a common pace there is no round that fails: tasks that take longer than devices are there
+ * would be given for ever. */
+static void work_that_is_never_done_ends(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  make_up(&made, "epochs: 1", "count: 5, cohort: 3, minimum: 2, deadline: 3 h",
+          "aggregate: {algorithm: fedbuff, buffer: 2}\nevaluate: {every: 0, federated: false}\n"
+          "simulate: {clients: 9, device: {speed: 0.01, available: 0.05}}\n");
+  const struct fed__simulation_setting setting = setting_of(&made, 1);
+  assert_int_equal(fed__simulation_init(&simulation, &setting), FED_OK);
+  assert_int_equal(fed__simulation_divide(&simulation), FED_OK);
+  assert_int_equal(fed__simulation_run(&simulation), FED_E_INPUT);
+  assert_non_null(strstr(fed_error_last()->message, "version 1 is never made: no answer that"));
+  assert_true(simulation.trouble[FED__TROUBLE_WENT_AWAY] > 9);
+  fed__simulation_clear(&simulation);
+  made.job.simulate.device.speed = 1; /* 80 s of 72 min */
+  made.observer.round_over = check_round;
+  simulate(&made, 1, &simulation);
+  assert_int_equal(simulation.end, FED__END_ROUNDS);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
+/* A server that crashes has lost what was in the buffer, and the tasks: each version is made of
+ * answers to tasks that were given after it was begun for the last time. */
+static void a_crash_empties_the_buffer(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  uint64_t void_attempts = 0;
+  run_job(&made, &simulation, 1, "count: 40, cohort: 4, minimum: 3, deadline: 1 h",
+          "aggregate: {algorithm: fedbuff, buffer: 3}\nevaluate: {every: 0, federated: false}\n"
+          "simulate: {clients: 10, device: {speed: 1, speed_spread: 0.3},\n"
+          "           faults: {server_crash: 0.4, server_restart: 2 min}}\n");
+  assert_int_equal(simulation.end, FED__END_ROUNDS);
+  for (size_t i = 0; i < made.round_count; i++) {
+    const struct fed__simulated_round *round = &made.rounds[i];
+    if (!round->failure) continue;
+    void_attempts++;
+    assert_string_equal(round->failure, "the server crashed; the version is made anew");
+    assert_int_equal(round[1].round, round->round);
+    assert_int_equal(round[1].attempt, round->attempt + 1);
+    /* three answers of some 72 s each, after the two minutes */
+    if (!round[1].failure) assert_true(round[1].virtual_s > round->virtual_s + 120 + 30);
+  }
+  assert_int_equal(made.round_count, 40 + void_attempts);
+  assert_in_range(void_attempts, 5, 40); /* of 40 versions 3/4 * 0.4 and more */
+  assert_true(simulation.trouble[FED__TROUBLE_LATE] >= void_attempts);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
 /* Over-selection: answers that come too late are sent all the same. */
 static void late_answers_cost_their_bytes(void **state) {
   (void)state;
@@ -312,6 +365,8 @@ int main(void) {
       cmocka_unit_test(devices_with_little_memory_take_no_part),
       cmocka_unit_test(who_leaves_loses_the_work),
       cmocka_unit_test(who_is_never_there_cannot_begin),
+      cmocka_unit_test(work_that_is_never_done_ends),
+      cmocka_unit_test(a_crash_empties_the_buffer),
       cmocka_unit_test(late_answers_cost_their_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
