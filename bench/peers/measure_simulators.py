@@ -49,8 +49,7 @@ def modes_of(peer, world, flags):
     if peer == "fedjax":
         return ["jit"]
     trainer = "NumPy" if world.model in DENSE else "PyTorch" + flags
-    most = min(world.cohort, NVFLARE_MOST)
-    return [f"{most} at once, {trainer}" if peer == "nvflare" else f"2 actors, {trainer}"]
+    return [f"{NVFLARE_MOST} at once, {trainer}" if peer == "nvflare" else f"2 actors, {trainer}"]
 
 
 def why_not(peer, world, installed):
@@ -58,8 +57,9 @@ def why_not(peer, world, installed):
         return installed[peer]["reason"]
     if peer == "numpy" and world.model not in DENSE:
         return "the bare loop has dense layers only"
-    if peer == "nvflare" and not world.epochs:
-        return "a client is a process of its own, or waits for one: not for 1,000 and more"
+    if peer == "nvflare" and world.cohort > NVFLARE_MOST:
+        return (f"each client is a process; {world.cohort} do not fit, and fewer than clients "
+                "begin anew for each client: minutes a round")
     return None
 
 

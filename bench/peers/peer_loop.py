@@ -3,10 +3,16 @@
 what a trainer does for one client is given to it. The plain PyTorch and NumPy peers are this."""
 
 import multiprocessing
+import os
+import sys
 
 import numpy as np
 
 from peer_turns import deal
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from federation_process import die_with_parent  # noqa: E402
 
 
 class Flat:
@@ -37,6 +43,7 @@ def visit_all(place, trainer, visits, model, total):
 
 
 def work(place, make_trainer, model, total, pipe):
+    die_with_parent()
     trainer = make_trainer()
     while True:
         visits = pipe.recv()

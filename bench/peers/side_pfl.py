@@ -16,16 +16,19 @@ import torch.nn.functional as F
 import peer_turns
 import torch_client
 
-from pfl.aggregate.simulate import SimulatedBackend
-from pfl.aggregate.weighting import WeightByDatapoints
-from pfl.algorithm.base import NNAlgorithmParams
-from pfl.algorithm.federated_averaging import FederatedAveraging
-from pfl.callback.base import TrainingProcessCallback
-from pfl.data.dataset import Dataset
-from pfl.data.federated_dataset import FederatedDataset
-from pfl.hyperparam.base import NNEvalHyperParams, NNTrainHyperParams
-from pfl.metrics import Metrics, Weighted
-from pfl.model.pytorch import PyTorchModel
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from federation_process import die_with_parent  # noqa: E402
+from pfl.aggregate.simulate import SimulatedBackend  # noqa: E402
+from pfl.aggregate.weighting import WeightByDatapoints  # noqa: E402
+from pfl.algorithm.base import NNAlgorithmParams  # noqa: E402
+from pfl.algorithm.federated_averaging import FederatedAveraging  # noqa: E402
+from pfl.callback.base import TrainingProcessCallback  # noqa: E402
+from pfl.data.dataset import Dataset  # noqa: E402
+from pfl.data.federated_dataset import FederatedDataset  # noqa: E402
+from pfl.hyperparam.base import NNEvalHyperParams, NNTrainHyperParams  # noqa: E402
+from pfl.metrics import Metrics, Weighted  # noqa: E402
+from pfl.model.pytorch import PyTorchModel  # noqa: E402
 
 FOREVER = 10**7
 
@@ -49,14 +52,14 @@ def make_data(place, mode):
 
 def make_model(place, mode):
     module = torch_client.make_module(place, mode)
-    module.loss = MethodType(lambda self, x, y, eval=False: F.cross_entropy(self(x), y), module)
+    forward = torch.compile(module) if "compiled" in mode else module
+    module.loss = MethodType(lambda self, x, y, eval=False: F.cross_entropy(forward(x), y), module)
     module.metrics = MethodType(
         lambda self, x, y, eval=True: {"loss": Weighted(float(self.loss(x, y)) * len(y), len(y))},
         module)
     return PyTorchModel(model=module, local_optimizer_create=torch.optim.SGD,
                         central_optimizer=torch.optim.SGD(module.parameters(), 1.0),
-                        amp_dtype=torch.bfloat16 if "bf16" in mode else None,
-                        use_torch_compile="compiled" in mode)
+                        amp_dtype=torch.bfloat16 if "bf16" in mode else None)
 
 
 class Rounds(TrainingProcessCallback):
@@ -75,7 +78,7 @@ class Rounds(TrainingProcessCallback):
         return not self.turns.begin(self.parameters), Metrics()
 
 
-def start_second(place):
+def start_second():
     """Another process of this program; both find each other by what pfl reads from here."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -83,7 +86,7 @@ def start_second(place):
     os.environ["PFL_WORKER_ADDRESSES"] = f"127.0.0.1:{port},127.0.0.1:{port + 1}"
     os.environ["PFL_WORKER_RANK"] = "1"
     second = subprocess.Popen([sys.executable, *sys.argv], stdin=subprocess.DEVNULL,
-                              stdout=sys.stderr)
+                              stdout=sys.stderr, preexec_fn=die_with_parent)
     os.environ["PFL_WORKER_RANK"] = "0"
     return second
 
@@ -93,7 +96,7 @@ def main():
     is_second = os.environ.get("PFL_WORKER_RANK") == "1"
     turns = None if is_second else peer_turns.Turns()
     place = peer_turns.Place(folder, name)
-    second = start_second(place) if "2 processes" in mode and not is_second else None
+    second = start_second() if "2 processes" in mode and not is_second else None
     torch.set_num_threads(2 if "2 threads" in mode else 1)
     torch.manual_seed(1)
     world, model = place.world, make_model(place, mode)
