@@ -42,6 +42,7 @@ enum fed__partition_kind {
   FED__PARTITION_LOG_NORMAL,
   FED__PARTITION_DRAWN,
   FED__PARTITION_FEATURE,
+  FED__PARTITION_SORTED,
   FED__PARTITION_COLUMN,
   FED__PARTITION_FOLDERS,
   FED__PARTITION_FILE,
@@ -56,7 +57,7 @@ struct fed__partition_settings {
   uint32_t examples; /* drawn: of one client */
   uint32_t minimum;  /* dirichlet, column: examples that each client has at least */
   double noise;      /* feature, or besides any other: the last client's deviation */
-  char **columns;    /* column: each combination of their values is a client */
+  char **columns;    /* column: each combination of their values is a client; sorted: the one */
   size_t column_count;
   char *file; /* file */
 };

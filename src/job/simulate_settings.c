@@ -20,6 +20,7 @@ static const char *const kinds[] = {[FED__PARTITION_IID] = "iid",
                                     [FED__PARTITION_LOG_NORMAL] = "log_normal",
                                     [FED__PARTITION_DRAWN] = "drawn",
                                     [FED__PARTITION_FEATURE] = "feature",
+                                    [FED__PARTITION_SORTED] = "sorted",
                                     [FED__PARTITION_COLUMN] = "column",
                                     [FED__PARTITION_FOLDERS] = "folders",
                                     [FED__PARTITION_FILE] = "file",
@@ -34,6 +35,7 @@ static const char *const own_keys[] = {[FED__PARTITION_IID] = NULL,
                                        [FED__PARTITION_LOG_NORMAL] = "sigma",
                                        [FED__PARTITION_DRAWN] = "examples",
                                        [FED__PARTITION_FEATURE] = "noise",
+                                       [FED__PARTITION_SORTED] = "columns",
                                        [FED__PARTITION_COLUMN] = "columns",
                                        [FED__PARTITION_FOLDERS] = NULL,
                                        [FED__PARTITION_FILE] = "file"};
@@ -69,7 +71,7 @@ static const struct fed__setting partition[] = {
      .more_offset = offsetof(struct fed__job, simulate.partition.column_count), .minimum = 1,
      .maximum = FED__GROUP_COLUMNS_MAX,
      .meaning = "column: of the data, not only of the model's inputs; each value is a client, of "
-                "several columns each combination"},
+                "several columns each combination; sorted: the one with the numbers to sort by"},
     {"file", FED__SETTING_TEXT, AT(partition.file), .minimum = 1,
      .meaning = "file: a partition that was saved, relative to the working folder"},
     {NULL}};
@@ -108,6 +110,14 @@ const struct fed__setting fed__simulate_settings[] = {
 
 const char *fed__partition_kind_name(enum fed__partition_kind kind) { return kinds[kind]; }
 
+static int wants_columns(const struct fed__partition_settings *settings) {
+  return settings->kind == FED__PARTITION_COLUMN || settings->kind == FED__PARTITION_SORTED;
+}
+
+static int has_too_many_columns(const struct fed__partition_settings *settings) {
+  return settings->kind == FED__PARTITION_SORTED && settings->column_count > 1;
+}
+
 #define BASELINE_WORDS "centralised, local or best"
 
 /* Its bit; 0: there is none of this name. */
@@ -124,9 +134,13 @@ int fed__simulate_section_check(const struct fed__job *job, const struct fed__ya
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the saved partition's path",
                            "simulate.partition.file");
-  if (settings->kind == FED__PARTITION_COLUMN && !settings->column_count)
+  if (wants_columns(settings) && !settings->column_count)
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
                            "'%s' is missing: the columns by which to divide",
+                           "simulate.partition.columns");
+  if (has_too_many_columns(settings))
+    return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition.columns"), FED_E_INPUT,
+                           "'%s': the partition 'sorted' sorts by one column",
                            "simulate.partition.columns");
   if (settings->kind == FED__PARTITION_FEATURE && settings->noise <= 0)
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.partition"), FED_E_MISSING,
@@ -234,8 +248,10 @@ int fed__partition_choose(struct fed__job *job, const char *text) {
   if (colon) FED_TRY(set_value(job, find_setting(own), colon + 1));
   if (settings->kind == FED__PARTITION_FILE && !settings->file)
     return FED_RAISE(FED_E_USAGE, "partition 'file' needs the file: file:PATH");
-  if (settings->kind == FED__PARTITION_COLUMN && !settings->column_count)
-    return FED_RAISE(FED_E_USAGE, "partition 'column' needs the column: column:NAME");
+  if (wants_columns(settings) && !settings->column_count)
+    return FED_RAISE(FED_E_USAGE, "partition '%s' needs the column: %s:NAME", kind, kind);
+  if (has_too_many_columns(settings))
+    return FED_RAISE(FED_E_USAGE, "partition 'sorted' sorts by one column: sorted:NAME");
   if (settings->kind == FED__PARTITION_FEATURE && settings->noise <= 0)
     return FED_RAISE(FED_E_USAGE, "partition 'feature' needs a deviation above 0: feature:0.1");
   return FED_OK;
@@ -245,7 +261,7 @@ int fed__partition_print(const struct fed__job *job, struct fed_buffer *out) {
   const struct fed__partition_settings *settings = &job->simulate.partition;
   const char *own = own_keys[settings->kind];
   FED_TRY(fed_buffer_print(out, "%s%s", kinds[settings->kind], own ? ":" : ""));
-  if (settings->kind != FED__PARTITION_COLUMN)
+  if (!wants_columns(settings))
     return own ? fed__setting_print(find_setting(own), job, out) : FED_OK;
   for (size_t i = 0; i < settings->column_count; i++)
     FED_TRY(fed_buffer_print(out, "%s%s", i ? "," : "", settings->columns[i]));

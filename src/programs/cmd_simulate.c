@@ -260,7 +260,8 @@ static const struct fed__option simulate_options[] = {
     {"clients", "COUNT", "how many there are; else the job's simulate.clients", NULL},
     {"partition", "KIND[:VALUE]",
      "iid, dirichlet:ALPHA, shards:COUNT, labels:COUNT, power_law:EXPONENT, log_normal:SIGMA, "
-     "drawn:EXAMPLES, feature:NOISE, column:NAME[,NAME] (each value a client), folders (one a "
+     "drawn:EXAMPLES, feature:NOISE, sorted:COLUMN, column:NAME[,NAME] (each value a client), "
+     "folders (one a "
      "client) or "
      "file:PATH; else the job's",
      NULL},

@@ -162,7 +162,10 @@ static int divide_by_column(const struct fed__simulate_data *data,
   FED_TRY(fed__row_groups_read(data->context, data->folder, &data->job->data.schema,
                                (const char *const *)settings->columns, settings->column_count,
                                &groups));
-  const int code = fed__partition_of_groups(data->context, settings, &groups, partition);
+  const int code = settings->kind == FED__PARTITION_SORTED
+                       ? fed__partition_of_sorted(data->context, settings->columns[0], &groups,
+                                                  data->job->simulate.clients, partition)
+                       : fed__partition_of_groups(data->context, settings, &groups, partition);
   fed__row_groups_clear(&groups);
   return code;
 }
@@ -175,6 +178,7 @@ int fed__simulate_data_divide(const struct fed__simulate_data *data, struct fed_
     return divide_by_file(data, settings->file, examples->count, partition);
   case FED__PARTITION_FOLDERS:
     return divide_by_folders(data, examples, partition);
+  case FED__PARTITION_SORTED:
   case FED__PARTITION_COLUMN:
     return divide_by_column(data, partition);
   default:

@@ -34,8 +34,9 @@ struct fed__partition_source {
   uint32_t classes;
 };
 
-/* All kinds but column, folders and file. FED_E_INPUT for a kind that wants labels where there are
- * none, FED_E_RANGE for what cannot be divided so, FED_E_MEMORY; nothing to clear then. */
+/* All kinds but sorted, column, folders and file. FED_E_INPUT for a kind that wants labels where
+ * there are none, FED_E_RANGE for what cannot be divided so, FED_E_MEMORY; nothing to clear then.
+ */
 FED_MUST int fed__partition_make(const struct fed_context *context,
                                  const struct fed__partition_settings *settings,
                                  const struct fed__partition_source *source, uint32_t client_count,
@@ -52,6 +53,13 @@ FED_MUST int fed__partition_of_examples(const struct fed__job *job, struct fed_e
 FED_MUST int fed__partition_of_groups(const struct fed_context *context,
                                       const struct fed__partition_settings *settings,
                                       const struct fed__row_groups *groups,
+                                      struct fed__partition *partition);
+
+/* The examples sorted by the numbers that are the groups' values (in the column of this name; of
+ * equal ones in their order) and cut into pieces, whose sizes differ by one at most: the first
+ * client has the lowest. FED_E_TYPE for values that are no numbers, FED_E_RANGE. */
+FED_MUST int fed__partition_of_sorted(const struct fed_context *context, const char *column,
+                                      const struct fed__row_groups *groups, uint32_t client_count,
                                       struct fed__partition *partition);
 
 /* One client a part: the first counts[0] rows are the first client's, and so on. Names are copied

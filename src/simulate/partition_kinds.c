@@ -208,6 +208,7 @@ static const struct {
     [FED__PARTITION_LOG_NORMAL] = {divide_log_normal, 0},
     [FED__PARTITION_DRAWN] = {NULL, 0},
     [FED__PARTITION_FEATURE] = {divide_iid, 0}, /* and noise: worker_pool.c */
+    [FED__PARTITION_SORTED] = {NULL, 0},
     [FED__PARTITION_COLUMN] = {NULL, 0},
     [FED__PARTITION_FOLDERS] = {NULL, 0},
     [FED__PARTITION_FILE] = {NULL, 0},

@@ -113,7 +113,7 @@ FED_MUST int fed__simulation_init(struct fed__simulation *simulation,
                                   const struct fed__simulation_setting *setting);
 void fed__simulation_clear(struct fed__simulation *simulation);
 
-/* Divide the data as the job says, all but `column`, `folders` and `file`. */
+/* Divide the data as the job says, all but `sorted`, `column`, `folders` and `file`. */
 FED_MUST int fed__simulation_divide(struct fed__simulation *simulation);
 
 /* Take a partition over; it has not held out anything yet. FED_E_RANGE if it is of other data.

@@ -164,6 +164,10 @@ CHECK
 cards 0 --show-partition --partition "file:$work/cards.safetensors" --quiet
 cards 3 --show-partition --partition column:bnak
 said "'cards.csv' has no column 'bnak'; did you mean 'bank'?"
+cards 0 --show-partition --partition sorted:amount --clients 6
+said "6 clients by sorted:amount; 24 of 24" "client-0005                      4"
+cards 3 --show-partition --partition sorted:bank --clients 6
+said "expected numbers to sort by, found 'A'"
 cards 2 --show-partition --partition column:bank --clients 4
 cards 6 --quiet
 "$FED" model new logreg --input 1 --classes 2 --out "$work/cards/none.onnx" --quiet

@@ -82,6 +82,8 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {faults: {server_crash: 1}}\n", FED_E_RANGE, "server_crash");
   refuses("simulate: {faults: {lost: 0.1, resend: 0}}\n", FED_E_RANGE, "resend");
   refuses("simulate: {faults: {reorder: 0.1}}\n", FED_E_INPUT, "did you mean 'reordered'");
+  refuses("simulate: {partition: {kind: sorted}}\n", FED_E_MISSING, "simulate.partition.columns");
+  refuses("simulate: {partition: {kind: sorted, columns: [a, b]}}\n", FED_E_INPUT, "one column");
   refuses("simulate: {partition: {kind: feature}}\n", FED_E_MISSING, "simulate.partition.noise");
   refuses("simulate: {baselines: [local, centralized]}\n", FED_E_UNSUPPORTED,
           "expected centralised, local or best, found 'centralized'");
@@ -127,6 +129,10 @@ static void a_partition_in_one_word(void **state) {
   assert_string_equal(settings->columns[1], "the role");
   assert_null(settings->columns[2]);
   assert_int_equal(fed__partition_choose(&job, "column"), FED_OK);
+  assert_int_equal(fed__partition_choose(&job, "sorted"), FED_E_USAGE); /* the job has two */
+  assert_int_equal(fed__partition_choose(&job, "sorted:age"), FED_OK);
+  prints(&job, "sorted:age");
+  assert_int_equal(fed__partition_choose(&job, "column:play,the role"), FED_OK);
   assert_int_equal(fed__partition_choose(&job, "feature"), FED_E_USAGE);
   assert_int_equal(fed__partition_choose(&job, "feature:0.1"), FED_OK);
   assert_true(settings->kind == FED__PARTITION_FEATURE && settings->noise == 0.1);

@@ -164,6 +164,29 @@ static void what_cannot_be_divided(void **state) {
   refuses("A,0\nB,0\nA,0\n", 3, "no client has the minimum of 3 examples, the largest of 2 has 2");
 }
 
+/* Sorted: -1e2 (5), 2 (1), 2.0 (3), 9 (2), 10 (0), 11 (4), 1e3 (6); seven of three make 2, 2, 3. */
+static void sorted_by_a_number(void **state) {
+  (void)state;
+  struct fed__row_groups groups =
+      groups_of("10,0\n2,0\n9,0\n2.0,0\n11,0\n-1e2,0\n1e3,0\n", both, 1);
+  struct fed__partition partition;
+  assert_int_equal(fed__partition_of_sorted(&context, "a", &groups, 3, &partition), FED_OK);
+  client_is(&partition, 0, "client-0000", 2, (const uint32_t[]){1, 5});
+  client_is(&partition, 1, "client-0001", 2, (const uint32_t[]){2, 3});
+  client_is(&partition, 2, "client-0002", 3, (const uint32_t[]){0, 4, 6});
+  fed__partition_clear(&partition);
+  assert_int_equal(fed__partition_of_sorted(&context, "a", &groups, 8, &partition), FED_E_RANGE);
+  fed__row_groups_clear(&groups);
+  static const char *const wrong[] = {"1,0\nold,0\n", "1,0\nnan,0\n", "1,0\n0x2,0\n",
+                                      "1,0\n3 4,0\n", "1,0\n1e999,0\n"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    groups = groups_of(wrong[i], both, 1);
+    assert_int_equal(fed__partition_of_sorted(&context, "a", &groups, 2, &partition), FED_E_TYPE);
+    assert_non_null(strstr(fed_error_last()->message, "'a': expected numbers to sort by, found"));
+    fed__row_groups_clear(&groups);
+  }
+}
+
 static void every_allocation_may_fail(void **state) {
   (void)state;
   const struct fed__partition_settings settings = settings_of(1, 1);
@@ -193,6 +216,7 @@ int main(void) {
       cmocka_unit_test(names_are_plain_and_differ),
       cmocka_unit_test(values_with_few_examples_are_left_out),
       cmocka_unit_test(what_cannot_be_divided),
+      cmocka_unit_test(sorted_by_a_number),
       cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

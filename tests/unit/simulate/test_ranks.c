@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/raise.h"
+#include "simulate/baselines.h"
 #include "simulate/ranks.h"
 
 #include <pthread.h>
@@ -51,6 +52,7 @@ struct process {
   const char *algorithm;
   struct made_up made;
   struct fed__simulation simulation;
+  struct fed__baselines baselines;
 };
 
 static void *run_process(void *data) {
@@ -150,7 +152,7 @@ static int simulate_part(struct process *self) {
   snprintf(more, sizeof more,
            "aggregate: {algorithm: %s}\nevaluate: {every: 2}\n"
            "simulate: {clients: 20, partition: {kind: dirichlet, alpha: 0.3}, device: {speed: 10, "
-           "speed_spread: 0.5, drop_out: 0.2}}\n",
+           "speed_spread: 0.5, drop_out: 0.2}, baselines: [centralised, local]}\n",
            self->algorithm);
   make_up(&self->made, "epochs: 2", "count: 5, cohort: 7, minimum: 3", more);
   self->made.has_test = 1;
@@ -207,6 +209,36 @@ static void any_number_gives_the_bits_of_one(void **state) {
     }
 }
 
+static int compare_part(struct process *self) {
+  FED_TRY(simulate_part(self));
+  return fed__baselines_make(&self->simulation, &self->baselines);
+}
+
+static void baselines_are_dealt_out(void **state) {
+  (void)state;
+  static struct fed__local_figures local[20];
+  struct fed__metric_sums centralised = {0};
+  for (uint32_t count = 1; count <= 3; count++) {
+    for (uint32_t i = 0; i < count; i++) processes[i].algorithm = "fedavg";
+    run_all(count, compare_part);
+    for (uint32_t i = 0; i < count; i++) {
+      const struct fed__baselines *found = &processes[i].baselines;
+      if (processes[i].code != FED_OK) fail_msg("%s", processes[i].error.message);
+      assert_int_equal(found->local_count, 20);
+      if (count == 1) memcpy(local, found->local, sizeof local);
+      if (count == 1) centralised = found->centralised.sums;
+      assert_memory_equal(&found->centralised.sums, &centralised, sizeof centralised);
+      for (int k = 0; k < 20; k++) {
+        assert_memory_equal(&found->local[k].common.sums, &local[k].common.sums,
+                            sizeof local[k].common.sums);
+        assert_true(found->local[k].own.loss_sum == local[k].own.loss_sum);
+      }
+      fed__baselines_clear(&processes[i].baselines);
+    }
+    clear_all(count);
+  }
+}
+
 static void one_without_data_ends_all(void **state) {
   (void)state;
   for (uint32_t i = 0; i < 3; i++) {
@@ -222,9 +254,8 @@ static void one_without_data_ends_all(void **state) {
 int main(void) {
   for (uint32_t i = 0; i < RANKS_MAX; i++) processes[i].fails = UINT32_MAX;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(all_fail_with_the_first),
-      cmocka_unit_test(bytes_are_shared),
-      cmocka_unit_test(any_number_gives_the_bits_of_one),
+      cmocka_unit_test(all_fail_with_the_first),          cmocka_unit_test(bytes_are_shared),
+      cmocka_unit_test(any_number_gives_the_bits_of_one), cmocka_unit_test(baselines_are_dealt_out),
       cmocka_unit_test(one_without_data_ends_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
