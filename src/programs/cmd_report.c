@@ -127,7 +127,7 @@ static const struct fed__option report_options[] = {
     {0}};
 static const char *const report_examples[] = {
     "fed report fashion-cnn-1", "write report.html about a job, finished or running",
-    "fed report --compare rates/* --out rates.html",
+    "fed report --compare rates/*/ --out rates.html",
     "curves and final figures of several simulations; those that differ in nothing but the seed "
     "as mean and standard deviation",
     NULL};

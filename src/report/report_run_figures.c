@@ -14,6 +14,7 @@
 #define BINS 20
 #define ROW 22.0
 #define NAME_COLUMNS 12
+#define CLASSES_MAX 128
 #define NAMED_CLASSES_MAX 24
 #define MATRIX_HEIGHT 300.0
 
@@ -244,7 +245,7 @@ static double read_row(const struct matrix *matrix, size_t class, double *counts
 }
 
 static void title_matrix(const struct matrix *matrix, struct fed__markup *markup) {
-  double counts[FED__REPORT_LABELS_MAX], lowest = HUGE_VAL;
+  double counts[CLASSES_MAX], lowest = HUGE_VAL;
   size_t worst = 0;
   struct fed__number_text text;
   for (size_t i = 0; i < matrix->count; i++) {
@@ -264,13 +265,16 @@ static void draw_matrix(const struct matrix *matrix, struct fed__markup *markup)
   const double height = named ? ROW : MATRIX_HEIGHT / (double)matrix->count;
   struct fed__plot plot = {
       .markup = markup, .left = 116, .top = 26, .height = (double)matrix->count * height};
-  double counts[FED__REPORT_LABELS_MAX];
+  double counts[CLASSES_MAX];
   struct fed__number_text text;
   fed__plot_open(&plot, 64, 44, "which classes are taken for which");
-  fed__markup_print(markup,
-                    "<text x=\"2\" y=\"%.1f\">what is right</text><text class=\"end\" x=\"%.1f\" "
-                    "y=\"%.1f\">rows</text>",
-                    plot.top - 10, FED__PLOT_WIDTH - 4, plot.top - 10);
+  fed__markup_print(markup, "<text x=\"2\" y=\"%.1f\">what is right</text>", plot.top - 10);
+  if (named)
+    fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">rows</text>",
+                      FED__PLOT_WIDTH - 4, plot.top - 10);
+  else
+    fed__markup_print(markup, "<text class=\"end\" x=\"%.1f\" y=\"%.1f\">a line a class</text>",
+                      plot.left - 10, plot.top + plot.height / 2);
   for (size_t i = 0; i < matrix->count; i++) {
     const double y = plot.top + (double)i * height, sum = read_row(matrix, i, counts);
     fed__plot_cells(&plot, counts, matrix->count, y, height);
@@ -291,7 +295,7 @@ static void draw_confusion(const struct fed__report_data *data, struct fed__mark
   const struct matrix matrix = {list,
                                 json_object_get(json_object_get(data->summary, classes), "classes"),
                                 json_array_size(list), what};
-  if (matrix.count < 2 || matrix.count > FED__REPORT_LABELS_MAX || !is_square(&matrix)) return;
+  if (matrix.count < 2 || matrix.count > CLASSES_MAX || !is_square(&matrix)) return;
   fed__figure_open(markup);
   title_matrix(&matrix, markup);
   fed__figure_explain(markup);

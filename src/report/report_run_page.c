@@ -69,6 +69,38 @@ static void put_clients_tile(const struct fed__report_data *data, struct fed__ma
   fed__tile_close(markup);
 }
 
+/* The rarer of two classes, else the mean of all. */
+static const json_t *rarest(const json_t *found) {
+  const json_t *classes = json_object_get(found, "classes");
+  const json_t *first = json_array_get(classes, 0), *second = json_array_get(classes, 1);
+  if (json_array_size(classes) != 2) return json_object_get(found, "mean");
+  return fed__report_number(first, "examples", NUMBER_MAX) <
+                 fed__report_number(second, "examples", NUMBER_MAX)
+             ? first
+             : second;
+}
+
+static void put_classes_tile(const struct fed__report_data *data, struct fed__markup *markup) {
+  const json_t *test = json_object_get(data->summary, "test_classes");
+  const int tested = json_is_object(test);
+  const json_t *class = rarest(tested ? test : json_object_get(data->summary, "held_out_classes"));
+  const double precision = fed__report_number(class, "average_precision", 1);
+  struct fed__number_text text;
+  if (!isfinite(precision)) return;
+  fed__markup_print(markup, "<li><span>average precision, ");
+  if (fed__report_text(class, "class", NULL)) {
+    fed__markup_print(markup, "class ");
+    fed__markup_short(markup, fed__report_text(class, "class", ""), 20);
+  } else {
+    fed__markup_print(markup, "mean of the classes");
+  }
+  fed__markup_print(markup, "</span><b>%s", fed__decimal(precision, &text));
+  fed__tile_note(markup);
+  fed__markup_print(markup, "AUC %s; %s", fed__decimal(fed__report_number(class, "auc", 1), &text),
+                    tested ? "test set" : "held-out rows");
+  fed__tile_close(markup);
+}
+
 static void put_rounds_tile(const struct fed__report_data *data, struct fed__markup *markup) {
   double answers = 0;
   for (size_t i = 0; i < data->version_count; i++) answers += data->versions[i].reported;
@@ -112,6 +144,7 @@ static void put_tiles(const struct fed__report_data *data, struct fed__markup *m
   put_figures_tile(data, markup, "tested", "test set");
   put_clients_tile(data, markup);
   put_figures_tile(data, markup, "evaluated", "last cohort");
+  put_classes_tile(data, markup);
   put_rounds_tile(data, markup);
   put_time_tiles(data, markup);
   put_bytes_tile(data, markup);

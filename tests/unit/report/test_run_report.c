@@ -100,6 +100,7 @@ static void shows_the_numbers(void **state) {
   assert_says(page, "Of the clients' steps, 65.0" NBSP "% is left");
   assert_says(page, "Class ill is found least often: 80.0" NBSP "% of its rows");
   assert_says(page, "worst tenth 50.0" NBSP "%; Jain\xe2\x80\x99s index 0.938");
+  assert_says(page, "average precision, class ill</span><b>0.312</b><small>AUC 0.812; test set");
   assert_says(page, "2.5 clients in each");
   assert_says(page, "1 attempts failed");
   assert_says(page, "<b>14.5" NBSP "kB</b>");
