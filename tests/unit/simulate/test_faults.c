@@ -300,6 +300,25 @@ static void work_that_is_never_done_ends(void **state) {
   take_down(&made);
 }
 
+/* The numbers of the tasks of a version that clients had when the server crashed. */
+static uint32_t numbers_before[CLIENTS_MAX];
+static uint32_t renumbered; /* tasks that were given again, and counted */
+
+static void check_numbers(struct fed__simulation_observer *self,
+                          const struct fed__simulation *simulation,
+                          const struct fed__simulated_round *round) {
+  const struct fed__open_task *tasks = simulation->round.tasks;
+  for (size_t i = 0; i < simulation->visit_count && !round->failure; i++) {
+    const struct fed__visit *visit = &simulation->visits[i];
+    if (visit->base_version + 1 != round->round || !numbers_before[visit->client]) continue;
+    assert_true((visit->number >> 40) + 1 > numbers_before[visit->client]);
+    renumbered++;
+  }
+  for (uint32_t c = 0; c < simulation->partition.client_count; c++)
+    numbers_before[c] = round->failure && tasks[c].round == round->round ? tasks[c].number : 0;
+  check_round(self, simulation, round);
+}
+
 /* A server that crashes has lost what was in the buffer, and the tasks: each version is made of
  * answers to tasks that were given after it was begun for the last time. */
 static void a_crash_empties_the_buffer(void **state) {
@@ -307,11 +326,14 @@ static void a_crash_empties_the_buffer(void **state) {
   static struct made_up made;
   struct fed__simulation simulation;
   uint64_t void_attempts = 0;
-  run_job(&made, &simulation, 1, "count: 40, cohort: 4, minimum: 3, deadline: 1 h",
+  make_up(&made, "epochs: 1", "count: 40, cohort: 4, minimum: 3, deadline: 1 h",
           "aggregate: {algorithm: fedbuff, buffer: 3}\nevaluate: {every: 0, federated: false}\n"
           "simulate: {clients: 10, device: {speed: 1, speed_spread: 0.3},\n"
           "           faults: {server_crash: 0.4, server_restart: 2 min}}\n");
+  made.observer.round_over = check_numbers;
+  simulate(&made, 1, &simulation);
   assert_int_equal(simulation.end, FED__END_ROUNDS);
+  assert_true(renumbered > 5);
   for (size_t i = 0; i < made.round_count; i++) {
     const struct fed__simulated_round *round = &made.rounds[i];
     if (!round->failure) continue;
