@@ -144,6 +144,7 @@ static int prepare(struct session *session) {
                                         .output = &session->output};
   FED_TRY(load(session));
   FED_TRY(fed__simulate_checkpoint_begin(&session->checkpoint));
+  if (session->checkpoint.is_finished) return FED_OK;
   FED_TRY(fed__simulate_output_begin(&session->output, session->checkpoint.is_resuming));
   const struct fed__simulation_setting setting = {.context = session->invocation->context,
                                                   .job = &session->files.job,
@@ -166,8 +167,29 @@ static void clear(struct session *session) {
   fed__job_files_clear(&session->files);
 }
 
+static int print_summary(const struct session *session) {
+  char path[FED__PATH_MAX];
+  struct fed_buffer summary;
+  FED_TRY(fed__path_join(path, sizeof path, session->output.folder, "summary.json"));
+  fed_buffer_init(&summary, session->invocation->context, (size_t)1 << 30);
+  const int code = fed__file_read(path, &summary);
+  if (code == FED_OK) printf("%.*s\n", (int)summary.size, (const char *)summary.data);
+  fed_buffer_clear(&summary);
+  return code;
+}
+
+/* Nothing to resume: the results are there. */
+static int tell_finished(const struct session *session) {
+  if (session->invocation->mute) return FED_OK;
+  if (session->invocation->json) return print_summary(session);
+  if (!session->invocation->quiet)
+    printf("%s has the results of this run; --restart runs it again\n", session->output.folder);
+  return FED_OK;
+}
+
 static int run_session(struct session *session) {
   FED_TRY(prepare(session));
+  if (session->checkpoint.is_finished) return tell_finished(session);
   signal(SIGINT, ask_to_stop);
   signal(SIGTERM, ask_to_stop);
   FED_TRY(fed__simulation_run(&session->simulation));
@@ -285,7 +307,9 @@ static const struct fed__option simulate_options[] = {
     {"out", "DIR", "where results go; those of a finished run are replaced", "simulation"},
     {"checkpoint-every", "SECONDS", "save the state after a round, at most so often; 0: each time",
      "60"},
-    {"resume", NULL, "go on with the interrupted run in DIR; if there is none, begin", NULL},
+    {"resume", NULL,
+     "go on with the interrupted run in DIR; begin if there is none, do nothing if it is finished",
+     NULL},
     {"restart", NULL, "begin anew, though there is an interrupted run in DIR", NULL},
     {0}};
 static const char *const simulate_examples[] = {

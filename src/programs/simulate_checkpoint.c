@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "programs/simulate_identity.h"
+#include "programs/simulate_sweep_results.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -228,6 +229,21 @@ static void remove_unfinished(const char *path) {
   globfree(&found);
 }
 
+static int remove_in(const char *folder, const char *name) {
+  char path[FED__PATH_MAX];
+  FED_TRY(fed__path_join(path, sizeof path, folder, name));
+  return remove_file(path);
+}
+
+/* --resume without a checkpoint: what is there may be finished already. */
+static int look_for_end(struct fed__simulate_checkpoint *self) {
+  struct fed__sweep_result result;
+  fed__simulate_identity(self->invocation, self->files, result.identity);
+  FED_TRY(fed__sweep_result_read(self->folder, &result));
+  self->is_finished = result.end[0] != 0;
+  return FED_OK;
+}
+
 static int look(struct fed__simulate_checkpoint *self) {
   double every_s = 60;
   char path[FED__PATH_MAX];
@@ -241,8 +257,13 @@ static int look(struct fed__simulate_checkpoint *self) {
   remove_unfinished(path);
   self->is_written = fed__file_exists(path);
   self->is_resuming = self->is_written && resumes;
-  if (!self->is_written || resumes) return FED_OK;
-  if (restarts) return remove_file(path);
+  if (self->is_resuming) return FED_OK;
+  if (resumes) FED_TRY(look_for_end(self));
+  if (self->is_finished) return FED_OK;
+  if (!self->is_written || restarts) {
+    FED_TRY(remove_file(path));
+    return remove_in(self->folder, "summary.json");
+  }
   return FED_RAISE(
       FED_E_USAGE,
       "'%s' has a run that was interrupted: --resume goes on with it, --restart begins "
@@ -251,19 +272,16 @@ static int look(struct fed__simulate_checkpoint *self) {
 }
 
 int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
-  int64_t is_resuming = 0;
   int code = fed__ranks_is_first(self->ranks) ? look(self) : FED_OK;
   if (!self->ranks) return code;
   FED_TRY(fed__ranks_agree(self->ranks, code));
-  is_resuming = self->is_resuming;
-  self->ranks->sum(self->ranks, &is_resuming, 1);
-  self->is_resuming = is_resuming != 0;
+  int64_t found[2] = {self->is_resuming, self->is_finished};
+  self->ranks->sum(self->ranks, found, 2);
+  self->is_resuming = found[0] != 0;
+  self->is_finished = found[1] != 0;
   return FED_OK;
 }
 
 int fed__simulate_checkpoint_end(struct fed__simulate_checkpoint *self) {
-  char path[FED__PATH_MAX];
-  if (!self->is_written) return FED_OK;
-  FED_TRY(fed__path_join(path, sizeof path, self->folder, FILE_NAME));
-  return remove_file(path);
+  return self->is_written ? remove_in(self->folder, FILE_NAME) : FED_OK;
 }

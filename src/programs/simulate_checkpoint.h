@@ -18,6 +18,7 @@ struct fed__simulate_checkpoint {
   struct fed__ranks *ranks; /* of which the first one writes */
   int is_resuming;          /* there is a checkpoint to go on from */
   int is_written;           /* there is one to remove at the end */
+  int is_finished; /* this very run has been finished before: there is nothing to go on with */
   int64_t every_us, due_us;
   int has_identity;
   struct fed__digest identity; /* of what decides about the result */
@@ -27,7 +28,7 @@ struct fed__simulate_checkpoint {
 };
 
 /* Look at DIR: a run that was interrupted is resumed (--resume), or forgotten (--restart), or
- * FED_E_USAGE. */
+ * FED_E_USAGE. When a run begins anew, the summary of another one goes. */
 FED_MUST int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self);
 
 /* Go on from it, if there is one to go on from; the simulation is divided and the output begun. All

@@ -119,3 +119,11 @@ expect 0 simulate anew --restart
 same anew whole
 expect 0 simulate anew
 same anew whole
+
+# ---- what is finished -----------------------------------------------------------------------------
+touch -d 2001-01-01 "$work/anew/model.onnx"
+expect 0 simulate anew --resume --json
+{ cat "$work/anew/summary.json" && echo; } | cmp - "$work/said" || fail "not the summary"
+[ "$(date -r "$work/anew/model.onnx" +%Y)" = 2001 ] || fail "a finished run was run again"
+expect 0 simulate anew --resume --seed 8 --set rounds.count=2
+[ "$(date -r "$work/anew/model.onnx" +%Y)" != 2001 ] || fail "another run was not run"
