@@ -213,7 +213,7 @@ static int divide_and_show(const struct session *session, struct fed_examples *e
   struct fed__partition partition;
   FED_TRY(fed__simulate_data_divide(&session->data, examples, &partition));
   int code = save_partition(session, &partition);
-  if (code == FED_OK)
+  if (code == FED_OK && !session->invocation->mute)
     code = fed__simulate_partition_show(session->invocation, &session->files.job, &partition,
                                         examples);
   fed__partition_clear(&partition);
@@ -283,9 +283,7 @@ static const struct fed__option simulate_options[] = {
     {"partition", "KIND[:VALUE]",
      "iid, dirichlet:ALPHA, shards:COUNT, labels:COUNT, power_law:EXPONENT, log_normal:SIGMA, "
      "drawn:EXAMPLES, feature:NOISE, sorted:COLUMN, column:NAME[,NAME] (each value a client), "
-     "folders (one a "
-     "client) or "
-     "file:PATH; else the job's",
+     "folders (each a client) or file:PATH; else the job's",
      NULL},
     {"save-partition", "FILE", "write it, to be used again (file:FILE)", NULL},
     {"show-partition", NULL, "print who would have what, write DIR/partition.html; no training",
