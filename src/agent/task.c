@@ -11,6 +11,7 @@
 #include "base/raise.h"
 #include "round/algorithm.h"
 #include "round/approval.h"
+#include "round/plan.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -243,7 +244,7 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
                                              : (struct fed_slice){0},
       .data_folder = folder,
       .client = agent->identity.name,
-      .round = task->round,
+      .round = fed__plan_training_number(job, task->round, task->attempt),
       .train = training,
       .evaluate = task->evaluate || !training};
   fed__work_result_init(&result, agent->context);

@@ -18,4 +18,5 @@ static void step(const struct fed__server_turn *turn) {
   }
 }
 
-const struct fed__server_rule fed__server_fedasync = {.name = "fedasync", .step = step};
+const struct fed__server_rule fed__server_fedasync = {
+    .name = "fedasync", .needs_base = 1, .step = step};

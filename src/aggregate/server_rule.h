@@ -43,6 +43,7 @@ struct fed__server_turn {
 
 struct fed__server_rule {
   const char *name;
+  int needs_base;
   /* Names of the state's vectors under these settings, NULL behind the last; the function is NULL:
    * there is none. */
   const char *const *(*states)(const struct fed__server_rule_settings *settings);

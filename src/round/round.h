@@ -172,12 +172,25 @@ int fed__round_is_asynchronous(const struct fed__round *round);
  * the client's tasks in this round. */
 uint32_t fed__round_task_attempt(const struct fed__round *round, uint32_t client);
 
+/* Does the round wait for the client's answer to this task? */
+enum fed__answer_wish { FED__ANSWER_WANTED, FED__ANSWER_COUNTED, FED__ANSWER_NOT_WANTED };
+enum fed__answer_wish fed__round_wish(const struct fed__round *round,
+                                      const struct fed__round_event *answer);
+
+/* The round, attempt and exchange of the client's task at hand, into the event. */
+void fed__round_address(const struct fed__round *round, struct fed__round_event *event);
+
+/* How many versions were made since the client began with its task; 0 for rounds in step. To be
+ * asked before its answer is counted. */
+uint64_t fed__round_staleness(const struct fed__round *round, uint32_t client);
+
 /* What is known about a client, for the driver to add to: examples, loss, group. NULL if the job's
  * rule of selection looks at no facts. Valid until the number of clients changes. */
 struct fed__client_facts *fed__round_facts(struct fed__round *round, uint32_t client);
 
 /* After a restart: run the interrupted round again, as attempt `attempt`, with the same cohort.
- * Emits OPEN_ROUND. */
+ * Emits OPEN_ROUND. Asynchronous training has no cohort: it begins again when enough clients are
+ * there. */
 FED_MUST int fed__round_resume(struct fed__round *round, uint64_t number, uint32_t attempt,
                                const uint32_t *cohort, uint32_t cohort_count, int64_t now_ms,
                                struct fed__round_driver *driver);

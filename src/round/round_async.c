@@ -79,6 +79,14 @@ static void settle(struct fed__round *round, struct fed__round_driver *driver, i
   fed__round_emit(round, driver, FED__EFFECT_CLOSE_ROUND, 0, NULL);
 }
 
+enum fed__answer_wish fed__round_wish_async(const struct fed__round *round,
+                                            const struct fed__round_event *answer) {
+  if (!is_its_task(round, answer)) return FED__ANSWER_NOT_WANTED;
+  if (round->tasks[answer->client].counted) return FED__ANSWER_COUNTED;
+  return round->member[answer->client] == FED__MEMBER_WORKING ? FED__ANSWER_WANTED
+                                                              : FED__ANSWER_NOT_WANTED;
+}
+
 /* ---- gathering ------------------------------------------------------------------------------ */
 
 static void open_version(struct fed__round *round, struct fed__round_driver *driver,

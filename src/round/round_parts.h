@@ -31,6 +31,8 @@ fed__round_step_fn fed__round_note_waiting, fed__round_note_left, fed__round_fin
 extern fed__round_step_fn *const fed__round_async_table[FED__PHASE_COUNT][FED__EVENT_COUNT];
 void fed__round_gather_async(struct fed__round *round, struct fed__round_driver *driver,
                              int64_t now_ms);
+enum fed__answer_wish fed__round_wish_async(const struct fed__round *round,
+                                            const struct fed__round_event *answer);
 int64_t fed__round_next_overdue_ms(const struct fed__round *round);
 
 #endif

@@ -27,12 +27,12 @@ static void answer_come_back(struct fed__server *server, struct fed__http_exchan
   fed__answer_message(exchange, server->context, &reply.base);
 }
 
-static void fill_task(struct fed__run *run, Fed__Task *task) {
+static void fill_task(struct fed__run *run, uint32_t client, Fed__Task *task) {
   const struct fed__round *round = &run->round;
   const int64_t left_ms = round->deadline_ms - fed__server_now_ms(run->server);
   task->job = run->record.id;
   task->round = round->round;
-  task->attempt = round->attempt;
+  task->attempt = fed__round_task_attempt(round, client);
   task->exchange = round->exchange;
   task->kind = round->kind == FED__ROUND_TRAIN ? FED__TASK_KIND__TRAIN : FED__TASK_KIND__EVALUATE;
   task->plan = (ProtobufCBinaryData){FED__HASH_BYTES, run->record.plan.bytes};
@@ -67,7 +67,7 @@ void fed__give_task(struct fed__run *run, uint32_t client) {
   if (!member->parked || is_revoked(run->server, member)) return;
   Fed__CheckInReply reply = FED__CHECK_IN_REPLY__INIT;
   Fed__Task task = FED__TASK__INIT;
-  fill_task(run, &task);
+  fill_task(run, client, &task);
   reply.task = &task;
   struct fed__http_exchange *exchange = member->parked;
   member->parked = NULL;
@@ -100,9 +100,7 @@ static struct fed__round_event client_event(const struct fed__run *run,
                                             enum fed__round_event_type type, uint32_t client) {
   struct fed__round_event event = fed__run_event(run, type);
   event.client = client;
-  event.round = run->round.round;
-  event.attempt = run->round.attempt;
-  event.exchange = run->round.exchange;
+  if (client < run->round.client_count) fed__round_address(&run->round, &event);
   return event;
 }
 

@@ -36,11 +36,6 @@ static int check_submission(struct fed__server *server, const Fed__JobSubmission
   struct fed_model *model = NULL;
   struct fed__plan plan;
   FED_TRY(fed__job_parse(server->context, "job.yaml", fed__wire_slice(submission->plan), job));
-  if (fed__job_buffer(job))
-    return FED_RAISE(
-        FED_E_UNSUPPORTED,
-        "aggregate.algorithm '%s' can be simulated only: a server's rounds are in step",
-        fed__job_algorithm_name(job->aggregate.algorithm));
   fed__job_model_options(job, &options);
   int code = fed_model_load(server->context, fed__wire_slice(submission->graph), &options, &model);
   if (code == FED_OK)

@@ -55,18 +55,28 @@ static char *cohort_names(const struct fed__run *run) {
   return text;
 }
 
-static void forget_answers(struct fed__run *run) {
+void fed__run_forget_answers(struct fed__run *run) {
   run->plan.rule->begin(run->aggregate);
+  run->fresh_weight = 0;
   run->train = run->evaluate = (struct fed__metric_sums){0};
+}
+
+/* A new one for each attempt at a round; asynchronous tasks outlive rounds, and the table knows
+ * which of them are answered. */
+static void draw_nonce(struct fed__run *run) {
+  const struct fed_context *context = run->server->context;
+  if (run->has_nonce && fed__round_is_asynchronous(&run->round)) return;
+  note_failure(run, context->entropy->fill(context->entropy, run->nonce, sizeof run->nonce));
+  run->has_nonce = 1;
 }
 
 static void open_round(struct fed__run *run) {
   const struct fed_context *context = run->server->context;
   char *cohort = cohort_names(run);
-  forget_answers(run);
+  if (!fed__round_is_asynchronous(&run->round)) fed__run_forget_answers(run);
   fed__run_note_bytes(run);
   run->round_started_us = context->clock->monotonic_us(context->clock);
-  note_failure(run, context->entropy->fill(context->entropy, run->nonce, sizeof run->nonce));
+  draw_nonce(run);
   note_failure(run, cohort ? put_round(run, FED__ROUND_OPEN, cohort, 0) : FED_E_MEMORY);
   fed__server_event(run->server, run->record.id, "round.started", "s:I, s:i, s:s, s:i", "round",
                     (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "kind",
@@ -76,7 +86,7 @@ static void open_round(struct fed__run *run) {
 }
 
 static void fail_round(struct fed__run *run, const char *reason) {
-  forget_answers(run);
+  fed__run_forget_answers(run);
   run->server->rounds_failed++;
   note_failure(run, put_round(run, FED__ROUND_FAILED, NULL, 0));
   fed__drop_uploads(run->server, run);
@@ -115,23 +125,31 @@ static json_t *metrics_json(const Fed__Metrics *metrics) {
                    metrics->loss_sum / count, "accuracy", (double)metrics->correct_count / count);
 }
 
+static void note_task(struct fed__run *run, uint32_t client, uint64_t example_count) {
+  if (!fed__round_is_asynchronous(&run->round)) return;
+  run->fresh_weight += fed__plan_stale_weight(&run->job, example_count, 0);
+  run->base_version = run->round.tasks[client].round - 1;
+}
+
 static void count_answer(struct fed__run *run, uint32_t client) {
   const struct fed__pending_update *pending = run->pending;
   const Fed__UpdateHeader *header = pending->header;
+  note_task(run, client, header->example_count);
   if (pending->grid.size)
     note_failure(run, run->plan.rule->add(run->aggregate, pending->grid, pending->weight));
   add_metrics(&run->train, header->train);
   add_metrics(&run->evaluate, header->evaluate);
   run->server->updates_counted++;
   fed__server_event(run->server, run->record.id, "client.reported",
-                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i, s:o*", "round",
+                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i, s:I, s:o*", "round",
                     (json_int_t)run->round.round, "exchange", (int)run->round.exchange, "client",
                     run->server->roster.clients[client]->name, "examples",
                     (json_int_t)header->example_count, "train", metrics_json(header->train),
                     "evaluate", metrics_json(header->evaluate), "train_s", header->train_s,
                     "peak_bytes", (json_int_t)header->peak_bytes, "norm", header->norm, "clamped",
                     (json_int_t)header->clamped_count, "reported", (int)run->round.reported_count,
-                    "duration_s", fed__run_note_report(run, client, header));
+                    "staleness", (json_int_t)pending->staleness, "duration_s",
+                    fed__run_note_report(run, client, header));
 }
 
 static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
@@ -156,7 +174,7 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     run->verdict_reason = effect->reason;
     break;
   case FED__EFFECT_NEXT_EXCHANGE:
-    forget_answers(run);
+    fed__run_forget_answers(run);
     break;
   case FED__EFFECT_CLOSE_ROUND:
     fed__run_close_round(run);

@@ -92,15 +92,58 @@ static int record_version(struct fed__run *run, const struct fed__digest *hash,
   return FED_OK;
 }
 
+static int load_set(struct fed__run *run, const struct fed__digest *hash,
+                    const struct fed_params *like, struct fed_params *params) {
+  struct fed__server *server = run->server;
+  struct fed_buffer file;
+  fed_buffer_init(&file, server->context, SIZE_MAX);
+  int code = server->store->ops->object_get(server->store, hash, &file);
+  if (code == FED_OK)
+    code = fed_safetensors_decode(fed_buffer_slice(&file), server->context, params);
+  fed_buffer_clear(&file);
+  return code == FED_OK ? fed_params_match(like, params) : code;
+}
+
+struct version_search {
+  uint64_t round;
+  struct fed__digest hash;
+  int found;
+};
+
+static int match_round(void *data, const struct fed__round_record *record) {
+  struct version_search *search = data;
+  if (record->round == search->round && record->state == FED__ROUND_COMMITTED) {
+    search->hash = record->parameters;
+    search->found = 1;
+  }
+  return 0;
+}
+
+/* Version 0 is what the ONNX file holds. */
+static int load_past(struct fed__run *run, uint64_t version, struct fed_params *params) {
+  struct fed__server *server = run->server;
+  const struct fed_params *start = fed_model_params(run->model);
+  struct version_search search = {.round = version};
+  if (version == 0) return fed_params_copy(params, server->context, start);
+  FED_TRY(server->store->ops->round_list(server->store, run->record.id, match_round, &search));
+  if (!search.found)
+    return FED_RAISE(FED_E_STORE, "version %llu of job '%s' is not in the store",
+                     (unsigned long long)version, run->record.id);
+  return load_set(run, &search.hash, start, params);
+}
+
 static int count_agent(void *data, const struct fed__client_record *record) {
   if (record->role == FED__ROLE_AGENT && record->state == FED__CLIENT_ACTIVE) ++*(uint64_t *)data;
   return 0;
 }
 
-static int make_version(struct fed__run *run) {
+static int make_version_from(struct fed__run *run, const struct fed_params *base) {
   struct fed__store *store = run->server->store;
-  struct fed__plan_version version = {
-      .model = &run->current, .state = &run->state, .reported = run->round.reported_count};
+  struct fed__plan_version version = {.model = &run->current,
+                                      .state = &run->state,
+                                      .reported = run->round.reported_count,
+                                      .base = base,
+                                      .fresh_weight = run->fresh_weight};
   struct fed_params next, next_state;
   struct fed__digest hash, state_hash;
   FED_TRY(store->ops->client_list(store, count_agent, &version.population));
@@ -119,6 +162,17 @@ static int make_version(struct fed__run *run) {
   run->state = next_state;
   run->server->rounds_committed++;
   return FED_OK;
+}
+
+/* The model that the last client which counted began with, if the algorithm asks for it. */
+static int make_version(struct fed__run *run) {
+  struct fed_params base;
+  if (!run->plan.algorithm->server->needs_base || run->base_version == run->record.version)
+    return make_version_from(run, &run->current);
+  FED_TRY(load_past(run, run->base_version, &base));
+  const int code = make_version_from(run, &base);
+  fed_params_clear(&base);
+  return code;
 }
 
 /* ---- measuring ------------------------------------------------------------------------------ */
@@ -250,16 +304,13 @@ int fed__run_resume_measuring(struct fed__run *run) {
   return start_evaluator(run);
 }
 
-void fed__run_close_round(struct fed__run *run) {
-  int code = FED_OK;
-  run->model_event = fed__run_event(run, FED__EVENT_MODEL);
-  run->model_pending = 1;
-  fed__drop_uploads(run->server, run);
-  if (run->round.kind == FED__ROUND_EVALUATE) {
-    close_evaluation(run);
-    return;
-  }
-  code = make_version(run);
+/* Asynchronous answers that come in from now on are for the next version. */
+static void begin_next_buffer(struct fed__run *run) {
+  if (fed__round_is_asynchronous(&run->round)) fed__run_forget_answers(run);
+}
+
+static void close_training(struct fed__run *run) {
+  int code = make_version(run);
   if (code == FED_OK && wants_measuring(run)) {
     code = start_evaluator(run);
     if (code == FED_OK) run->model_pending = 0;
@@ -271,19 +322,19 @@ void fed__run_close_round(struct fed__run *run) {
   run->model_event.type = FED__EVENT_MODEL_FAILED;
 }
 
-/* ---- after a restart ------------------------------------------------------------------------ */
-
-static int load_set(struct fed__run *run, const struct fed__digest *hash,
-                    const struct fed_params *like, struct fed_params *params) {
-  struct fed__server *server = run->server;
-  struct fed_buffer file;
-  fed_buffer_init(&file, server->context, SIZE_MAX);
-  int code = server->store->ops->object_get(server->store, hash, &file);
-  if (code == FED_OK)
-    code = fed_safetensors_decode(fed_buffer_slice(&file), server->context, params);
-  fed_buffer_clear(&file);
-  return code == FED_OK ? fed_params_match(like, params) : code;
+void fed__run_close_round(struct fed__run *run) {
+  run->model_event = fed__run_event(run, FED__EVENT_MODEL);
+  run->model_pending = 1;
+  if (!fed__round_is_asynchronous(&run->round)) fed__drop_uploads(run->server, run);
+  if (run->round.kind == FED__ROUND_EVALUATE) {
+    close_evaluation(run);
+    return;
+  }
+  close_training(run);
+  begin_next_buffer(run);
 }
+
+/* ---- after a restart ------------------------------------------------------------------------ */
 
 /* An algorithm's state begins anew for a job of an earlier fed, which did not store it. */
 static int load_state(struct fed__run *run) {

@@ -34,10 +34,12 @@ struct fed__run {
   struct fed__aggregate *aggregate;
   struct fed__round round;
   uint8_t nonce[FED__NONCE_BYTES];
+  int has_nonce;
   struct fed__metric_sums train, evaluate;
-  struct fed_examples *test_set; /* NULL: none */
-  uint8_t *refused;              /* by client: its policy forbids this job */
-  uint32_t refused_count;        /* entries of `refused` */
+  uint64_t fresh_weight, base_version; /* asynchronous: as in plan.h; of the last that counted */
+  struct fed_examples *test_set;       /* NULL: none */
+  uint8_t *refused;                    /* by client: its policy forbids this job */
+  uint32_t refused_count;              /* entries of `refused` */
   int64_t round_started_us;
   uint64_t bytes_in_before, bytes_out_before; /* the server's counters when the round opened */
   /* The answer of the state table to the request at hand. */
@@ -55,7 +57,7 @@ struct fed__run {
 struct fed__pending_update {
   const Fed__UpdateHeader *header;
   struct fed_slice grid;
-  uint64_t weight;
+  uint64_t weight, staleness;
   size_t bytes; /* of the whole upload */
 };
 
@@ -156,6 +158,7 @@ FED_MUST int fed__run_new(struct fed__server *server, const struct fed__job_reco
                           struct fed__run **run);
 void fed__run_free(struct fed__run *run);
 FED_MUST int fed__run_resume(struct fed__run *run);
+void fed__run_forget_answers(struct fed__run *run); /* what was folded in, and its metrics */
 FED_MUST int fed__run_step(struct fed__run *run, const struct fed__round_event *event);
 struct fed__run *fed__run_find(struct fed__server *server, const char *job);
 struct fed__round_event fed__run_event(const struct fed__run *run, enum fed__round_event_type type);

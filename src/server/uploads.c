@@ -142,23 +142,25 @@ static void answer_receipt(struct fed__server *server, struct fed__http_exchange
   fed__answer_message(exchange, server->context, &receipt.base);
 }
 
+static enum fed__answer_wish wish_for(const struct fed__run *run,
+                                      const struct upload_target *target) {
+  const struct fed__round_event answer = {.client = target->client,
+                                          .round = target->round,
+                                          .attempt = target->attempt,
+                                          .exchange = target->exchange};
+  return run && !run->broken ? fed__round_wish(&run->round, &answer) : FED__ANSWER_NOT_WANTED;
+}
+
 /* Is this the client's turn to send? If not, answers: a receipt, or 0 when it may send. */
 static int answer_if_not_wanted(struct fed__server *server, struct fed__http_exchange *exchange,
-                                struct fed__run *run, const struct upload_target *target) {
-  const struct fed__round *round = run ? &run->round : NULL;
-  const int current = round && !run->broken && round->round == target->round &&
-                      round->attempt == target->attempt && round->exchange == target->exchange &&
-                      target->client < round->client_count;
-  const uint8_t member = current ? round->member[target->client] : FED__MEMBER_NONE;
-  if (member == FED__MEMBER_REPORTED)
+                                const struct fed__run *run, const struct upload_target *target) {
+  const enum fed__answer_wish wish = wish_for(run, target);
+  if (wish == FED__ANSWER_COUNTED)
     answer_receipt(server, exchange, FED__VERDICT__COUNTED_BEFORE, NULL);
-  else if (!current || round->phase != FED__PHASE_EXCHANGE || member == FED__MEMBER_LOST)
-    answer_receipt(server, exchange, FED__VERDICT__DISMISSED, "the round is over");
-  else if (member == FED__MEMBER_NONE)
-    answer_receipt(server, exchange, FED__VERDICT__DISMISSED, "not a member of this round");
-  else
-    return 0;
-  return 1;
+  else if (wish == FED__ANSWER_NOT_WANTED)
+    answer_receipt(server, exchange, FED__VERDICT__DISMISSED,
+                   "the round is over, or not this client's");
+  return wish != FED__ANSWER_WANTED;
 }
 
 /* ---- HEAD and the head of PATCH ------------------------------------------------------------- */
@@ -178,10 +180,7 @@ static void answer_head(struct fed__server *server, struct fed__http_exchange *e
                         const struct upload_target *target) {
   const struct fed__run *run = fed__run_find(server, target->job);
   const struct fed__upload *upload = find_upload(server, target->client);
-  const int counted = run && run->round.round == target->round &&
-                      run->round.attempt == target->attempt &&
-                      target->client < run->round.client_count &&
-                      run->round.member[target->client] == FED__MEMBER_REPORTED;
+  const int counted = wish_for(run, target) == FED__ANSWER_COUNTED;
   const int known = upload && is_target(upload, target);
   answer_offset(exchange, 204, known ? upload->body.size : 0, counted);
 }
@@ -294,7 +293,8 @@ static int take(struct fed__server *server, struct fed__run *run, struct fed__up
   int code = check_header(run, header);
   pending.header = header;
   pending.bytes = upload->body.size;
-  pending.weight = fed__plan_weight(&run->job, header->example_count);
+  pending.staleness = fed__round_staleness(&run->round, upload->client);
+  pending.weight = fed__plan_stale_weight(&run->job, header->example_count, pending.staleness);
   if (code == FED_OK) code = report(run, upload, &pending);
   fed__wire_free(server->context, header);
   *reason = run->verdict_reason;
