@@ -225,8 +225,7 @@ static int exchange_check_in(struct fed__round *round, const struct fed__round_e
   return FED_OK;
 }
 
-static int is_of_this_exchange(const struct fed__round *round,
-                               const struct fed__round_event *event) {
+int fed__round_is_at(const struct fed__round *round, const struct fed__round_event *event) {
   return event->round == round->round && event->attempt == round->attempt &&
          event->exchange == round->exchange;
 }
@@ -243,7 +242,7 @@ static int dismiss_late(struct fed__round *round, const struct fed__round_event 
 
 static int exchange_reported(struct fed__round *round, const struct fed__round_event *event,
                              struct fed__round_driver *driver) {
-  if (!is_of_this_exchange(round, event)) return dismiss_late(round, event, driver);
+  if (!fed__round_is_at(round, event)) return dismiss_late(round, event, driver);
   const uint8_t member = round->member[event->client];
   if (member == FED__MEMBER_REPORTED) {
     fed__round_emit(round, driver, FED__EFFECT_COUNTED_BEFORE, event->client, NULL);
@@ -266,7 +265,7 @@ static int exchange_reported(struct fed__round *round, const struct fed__round_e
 static int exchange_lost(struct fed__round *round, const struct fed__round_event *event,
                          struct fed__round_driver *driver) {
   const uint8_t member = round->member[event->client];
-  if (!is_of_this_exchange(round, event) ||
+  if (!fed__round_is_at(round, event) ||
       (member != FED__MEMBER_INVITED && member != FED__MEMBER_WORKING))
     return FED_OK;
   round->member[event->client] = FED__MEMBER_LOST;
@@ -507,35 +506,6 @@ int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   FED_TRY(fed__selection_set_client_count(&round->selection, count));
   round->client_count = count;
   return FED_OK;
-}
-
-uint32_t fed__round_task_attempt(const struct fed__round *round, uint32_t client) {
-  return fed__round_is_asynchronous(round) ? round->tasks[client].number : round->attempt;
-}
-
-enum fed__answer_wish fed__round_wish(const struct fed__round *round,
-                                      const struct fed__round_event *answer) {
-  if (answer->client >= round->client_count) return FED__ANSWER_NOT_WANTED;
-  if (fed__round_is_asynchronous(round)) return fed__round_wish_async(round, answer);
-  if (!is_of_this_exchange(round, answer)) return FED__ANSWER_NOT_WANTED;
-  const uint8_t member = round->member[answer->client];
-  if (member == FED__MEMBER_REPORTED) return FED__ANSWER_COUNTED;
-  return round->phase == FED__PHASE_EXCHANGE &&
-                 (member == FED__MEMBER_INVITED || member == FED__MEMBER_WORKING)
-             ? FED__ANSWER_WANTED
-             : FED__ANSWER_NOT_WANTED;
-}
-
-void fed__round_address(const struct fed__round *round, struct fed__round_event *event) {
-  const int alone = fed__round_is_asynchronous(round);
-  event->round = alone ? round->tasks[event->client].round : round->round;
-  event->attempt = fed__round_task_attempt(round, event->client);
-  event->exchange = round->exchange;
-}
-
-uint64_t fed__round_staleness(const struct fed__round *round, uint32_t client) {
-  if (!fed__round_is_asynchronous(round)) return 0;
-  return round->round + (round->phase == FED__PHASE_CLOSING) - round->tasks[client].round;
 }
 
 struct fed__client_facts *fed__round_facts(struct fed__round *round, uint32_t client) {

@@ -19,6 +19,9 @@ int fed__round_time_is_up(const struct fed__round *round, int64_t now_ms);
 enum fed__round_end fed__round_end_after(const struct fed__round *round,
                                          const struct fed__round_event *event);
 
+/* Is the event about the round, attempt and exchange at hand? */
+int fed__round_is_at(const struct fed__round *round, const struct fed__round_event *event);
+
 /* The next round: of the job's kind of training, or of evaluation in step. */
 void fed__round_start_next(struct fed__round *round, struct fed__round_driver *driver,
                            int64_t now_ms);
