@@ -189,6 +189,11 @@ static void format_statistic(enum kind kind, const struct statistic *statistic, 
 
 /* ---- the table for people ------------------------------------------------------------------- */
 
+struct table {
+  const struct fed__sweep_results *results;
+  int is_shown[FED__FIGURE_COUNT];
+};
+
 static int is_shown(const struct fed__sweep_results *results, enum fed__sweep_figure figure) {
   if (!figures[figure].heading) return 0;
   for (size_t row = 0; row < row_count(results->axes); row++) {
@@ -199,9 +204,9 @@ static int is_shown(const struct fed__sweep_results *results, enum fed__sweep_fi
 }
 
 /* The columns are the axes, then the figures; row -1 is the heading. Empty: no such column. */
-static void cell_text(const struct fed__sweep_results *results, ptrdiff_t row, size_t column,
+static void cell_text(const struct table *table, ptrdiff_t row, size_t column,
                       char text[CELL_BYTES]) {
-  const struct fed__axes *axes = results->axes;
+  const struct fed__axes *axes = table->results->axes;
   struct fed__job_override overrides[FED__GIVEN_MAX];
   text[0] = '\0';
   if (column < axes->count) {
@@ -211,12 +216,12 @@ static void cell_text(const struct fed__sweep_results *results, ptrdiff_t row, s
     return;
   }
   const enum fed__sweep_figure figure = (enum fed__sweep_figure)(column - axes->count);
-  if (!is_shown(results, figure)) return;
+  if (!table->is_shown[figure]) return;
   if (row < 0) {
     snprintf(text, CELL_BYTES, "%s", figures[figure].heading);
     return;
   }
-  const struct statistic statistic = statistic_of(results, (size_t)row, figure);
+  const struct statistic statistic = statistic_of(table->results, (size_t)row, figure);
   format_statistic(figures[figure].kind, &statistic, seed_count(axes), text);
 }
 
@@ -226,11 +231,11 @@ static size_t width_of(const char *text) {
   return width;
 }
 
-static size_t column_width(const struct fed__sweep_results *results, size_t column) {
+static size_t column_width(const struct table *table, size_t column) {
   char text[CELL_BYTES];
   size_t width = 0;
-  for (ptrdiff_t row = -1; row < (ptrdiff_t)row_count(results->axes); row++) {
-    cell_text(results, row, column, text);
+  for (ptrdiff_t row = -1; row < (ptrdiff_t)row_count(table->results->axes); row++) {
+    cell_text(table, row, column, text);
     width = width_of(text) > width ? width_of(text) : width;
   }
   return width;
@@ -239,14 +244,16 @@ static size_t column_width(const struct fed__sweep_results *results, size_t colu
 int fed__sweep_print(const struct fed__sweep_results *results, FILE *out) {
   const size_t columns = results->axes->count + FED__FIGURE_COUNT;
   size_t widths[FED__GIVEN_MAX + FED__FIGURE_COUNT];
+  struct table table = {results, {0}};
   char text[CELL_BYTES];
-  for (size_t column = 0; column < columns; column++)
-    widths[column] = column_width(results, column);
+  for (int i = 0; i < FED__FIGURE_COUNT; i++)
+    table.is_shown[i] = is_shown(results, (enum fed__sweep_figure)i);
+  for (size_t column = 0; column < columns; column++) widths[column] = column_width(&table, column);
   for (ptrdiff_t row = -1; row < (ptrdiff_t)row_count(results->axes); row++) {
     const char *gap = "";
     for (size_t column = 0; column < columns; column++) {
       if (!widths[column]) continue;
-      cell_text(results, row, column, text);
+      cell_text(&table, row, column, text);
       fprintf(out, "%s%*s%s", gap, (int)(widths[column] - width_of(text)), "", text);
       gap = "  ";
     }
