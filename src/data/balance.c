@@ -33,6 +33,8 @@ int fed__dataset_labels(const struct fed_context *context, const struct fed__dat
   int code = FED_OK;
   if (target->kind != FED__TARGET_CLASS)
     return FED_RAISE(FED_E_INPUT, "expected a target of kind class: it is a number or a text");
+  if (fed_tensor_elements(&examples->spec.target) != 1 && !target->probabilities)
+    return FED_RAISE(FED_E_INPUT, "expected one class an example: here each place has its own");
   if (target->probabilities) {
     labels.probabilities = fed__zalloc(context, target->classes, sizeof *labels.probabilities);
     if (!labels.probabilities) return FED_E_MEMORY;

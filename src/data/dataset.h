@@ -62,7 +62,7 @@ struct fed__target_schema {
   const char *file;         /* NULL: the first input's file (npz, safetensors, csv) */
   const char *array;        /* npz, safetensors */
   uint32_t classes;         /* FED__TARGET_CLASS: labels are integers in [0, classes) */
-  struct fed_shape shape;   /* FED__TARGET_NUMBER: of one example; rank 0: one number */
+  struct fed_shape shape;   /* of one example's numbers, or labels; rank 0: one */
   const char *const *names; /* jsonl, images: of the classes, in their order */
   size_t name_count;
   int probabilities; /* classes are gathered as FED_F32 [classes]: 1 for the class, else 0 */

@@ -102,31 +102,36 @@ static int check_finite(const struct fed__array *array, float scale, float offse
   return FED_OK;
 }
 
-/* Integers from 0 to below the limit; `what` they are. */
-static int check_indices(const struct fed__array *array, uint32_t limit, const char *what) {
+/* Integers from 0 to below the limit, or `besides`; `what` they are. */
+static int check_indices(const struct fed__array *array, uint32_t limit, int64_t besides,
+                         const char *what) {
   const size_t row = fed__array_row_elements(array), total = fed__array_rows(array) * row;
   int64_t values[CHECK_ELEMENTS];
   for (size_t first = 0; first < total; first += CHECK_ELEMENTS) {
     const size_t count = total - first < CHECK_ELEMENTS ? total - first : CHECK_ELEMENTS;
     FED_TRY(fed__array_integers(array, first, count, values));
     for (size_t i = 0; i < count; i++)
-      if (values[i] < 0 || values[i] >= (int64_t)limit)
+      if ((values[i] < 0 || values[i] >= (int64_t)limit) && values[i] != besides)
         return FED_RAISE(FED_E_RANGE, "'%s' row %zu: expected a %s from 0 to %u, found %lld",
                          array->name, (first + i) / row, what, limit - 1, (long long)values[i]);
   }
   return FED_OK;
 }
 
-static int check_labels(const struct fed__array *array, uint32_t classes) {
-  if (classes == 0)
+/* One label an example; or with a declared shape one for each place, where some may not count. */
+static int check_labels(const struct fed__array *array, const struct fed__target_schema *schema) {
+  if (schema->classes == 0)
     return FED_RAISE(FED_E_RANGE, "the job declares no classes for the target '%s'", array->name);
-  if (fed__array_row_elements(array) != 1)
-    return FED_RAISE(FED_E_SHAPE, "'%s': expected one class label a row, found %zu", array->name,
-                     fed__array_row_elements(array));
+  if (fed__array_row_elements(array) != 1 && !schema->shape.rank)
+    return FED_RAISE(FED_E_SHAPE,
+                     "'%s': expected one class label a row, found %zu; if each place of the output "
+                     "has its own, say so by data.target.shape",
+                     array->name, fed__array_row_elements(array));
   if (!fed__array_is_integer(array))
     return FED_RAISE(FED_E_TYPE, "'%s': expected integers as class labels, found %s", array->name,
                      fed_dtype_name(array->dtype));
-  return check_indices(array, classes, "class");
+  return check_indices(array, schema->classes, schema->shape.rank ? FED__IGNORED_LABEL : 0,
+                       "class");
 }
 
 static int use_values(struct dataset_examples *self, const struct fed__input_schema *schema,
@@ -140,7 +145,7 @@ static int use_values(struct dataset_examples *self, const struct fed__input_sch
     if (!fed__array_is_integer(array))
       return FED_RAISE(FED_E_TYPE, "'%s': expected integers as indices, found %s", array->name,
                        fed_dtype_name(array->dtype));
-    return check_indices(array, schema->limit, "index");
+    return check_indices(array, schema->limit, 0, "index");
   }
   spec->dtype = FED_F32;
   FED_TRY(fed__dataset_check_scale(array->name, schema));
@@ -172,7 +177,8 @@ static int use_target(struct dataset_examples *self, const struct fed__target_sc
                      array->name);
   if (schema->kind == FED__TARGET_CLASS) {
     spec->dtype = FED_I64; /* rank 0: one label an example */
-    return check_labels(array, schema->classes);
+    if (schema->shape.rank) FED_TRY(agree_shape(array, &schema->shape, &spec->shape));
+    return check_labels(array, schema);
   }
   spec->dtype = FED_F32;
   if (schema->shape.rank || fed__array_row_elements(array) != 1)

@@ -3,6 +3,7 @@
  * data_check.c: the rules that tie the settings of the section `data` together, one small function
  * a rule; a message names the settings and what to change.
  */
+#include "data/augment.h"
 #include "job/data_section.h"
 
 #define RAISE_AT(yaml, path, code, ...)                                                            \
@@ -24,6 +25,25 @@ void fed__data_section_settle(struct fed__job *job) {
 
 /* ---- the target ----------------------------------------------------------------------------- */
 
+/* A class for each place of the output, in arrays; what looks at examples as of one class, or moves
+ * the places, does not go with that. */
+static int check_places(const struct fed__job *job, const struct fed__yaml *yaml) {
+  const struct fed__dataset_schema *schema = &job->data.schema;
+  if (!schema->target.shape.rank) return FED_OK;
+  if (schema->format == FED__DATA_CSV || schema->format == FED__DATA_JSONL ||
+      schema->format == FED__DATA_IMAGES)
+    return RAISE_AT(yaml, "data.target.shape", FED_E_INPUT,
+                    "'%s' of class labels needs a format of arrays: npz, npy, safetensors, idx",
+                    "data.target.shape");
+  if (schema->target.probabilities || schema->resample == FED__RESAMPLE_BALANCED ||
+      fed__augment_is_wanted(schema))
+    return RAISE_AT(yaml, "data.target.shape", FED_E_INPUT,
+                    "'%s': examples with a class for each place go without 'data.augment', "
+                    "'data.resample' and the loss soft_cross_entropy",
+                    "data.target.shape");
+  return FED_OK;
+}
+
 static int check_classes(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__target_schema *target = &job->data.schema.target;
   const struct fed_train_options *options = &job->train.options;
@@ -44,7 +64,7 @@ static int check_classes(const struct fed__job *job, const struct fed__yaml *yam
     return RAISE_AT(yaml, "train.class_weights", FED_E_INPUT,
                     "'train.class_weights' has %zu entries, but 'data.target.classes' is %u",
                     options->class_weight_count, target->classes);
-  return FED_OK;
+  return check_places(job, yaml);
 }
 
 /* What kind of target a loss can be computed from. */

@@ -81,7 +81,9 @@ static const struct fed__setting target[] = {
      .meaning = "npz, safetensors: the array's name in the file; jsonl: the field's name; images: "
                 "the label column's, if it is not label"},
     {"shape", FED__SETTING_SHAPE, AT(data.schema.target.shape), .maximum = FED_RANK_MAX,
-     .meaning = "numbers: the shape of one example's; left out: one number"},
+     .meaning =
+         "of one example's numbers, or of its labels where each place of the output has one; "
+         "left out: one"},
     {NULL}};
 
 #define COLUMN(field) .offset = offsetof(struct fed__column_schema, field)

@@ -66,8 +66,12 @@ static int check_input(const struct fed__dataset_schema *schema, size_t index,
   size_t wanted_elements, declared_elements;
   char want[128], got[128];
   if (gives_numbers != (input->dtype == FED_F32))
-    return FED_RAISE(FED_E_TYPE, "input %zu: the model takes %s, the job's data has %s", index,
-                     gives_numbers ? "indices" : "numbers", gives_numbers ? "numbers" : "indices");
+    return FED_RAISE(FED_E_TYPE, "input %zu ('%.100s'): the model takes %s, the job's data has %s",
+                     index, input->name, gives_numbers ? "indices of a table" : "numbers",
+                     gives_numbers
+                         ? "numbers: say 'kind: indices' and their 'limit' in data.inputs, "
+                           "or 'kind: text'"
+                         : "indices: say 'kind: numbers' in data.inputs");
   if (declared.rank == 0) return FED_OK;
   FED_TRY(fed_shape_elements(wanted, &wanted_elements));
   FED_TRY(fed_shape_elements(&declared, &declared_elements));

@@ -128,6 +128,35 @@ static void a_row_that_does_not_exist(void **state) {
   fed_examples_free(examples);
 }
 
+/* Two rows of three places, int16; -100 is no class. */
+static void a_label_for_each_place(void **state) {
+  (void)state;
+  static const uint8_t places[] = {0, 0, 11, 2, 0, 0, 0, 2, 0,    0,    0, 3,
+                                   0, 0, 0,  1, 0, 2, 0, 2, 0xff, 0x9c, 0, 0};
+  static const uint8_t images[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 9};
+  static const int64_t expected[] = {2, -100, 0, 0, 1, 2};
+  const struct fed__input_schema input = {.file = "two.idx"};
+  struct fed__dataset_schema schema = images_schema();
+  write_scratch("two.idx", images, sizeof images);
+  write_scratch("places.idx", places, sizeof places);
+  schema.inputs = &input;
+  schema.target.file = "places.idx";
+  schema.target.shape = (struct fed_shape){.rank = 1, .dims = {3}};
+  struct fed_examples *examples = opens(scratch, &schema);
+  assert_true(fed_shape_equal(&examples->spec.target.shape, &schema.target.shape));
+  float values[2];
+  int64_t labels[6];
+  gathers(examples, (const uint32_t[]){1, 0}, 2, values, labels);
+  assert_memory_equal(labels, expected, sizeof expected);
+  int64_t found[2]; /* what wants one class an example */
+  assert_int_equal(fed__dataset_labels(&context, &schema, examples, NULL, 2, found), FED_E_INPUT);
+  fed_examples_free(examples);
+  schema.target.classes = 2;
+  refuses(scratch, &schema, FED_E_RANGE, "row 0: expected a class from 0 to 1, found 2");
+  schema.target.shape.dims[0] = 2;
+  refuses(scratch, &schema, FED_E_SHAPE, "expected examples of shape [2], found [3]");
+}
+
 static void what_does_not_fit_the_schema(void **state) {
   (void)state;
   struct fed__dataset_schema schema = images_schema();
@@ -310,6 +339,7 @@ int main(void) {
       cmocka_unit_test(all_element_types),
       cmocka_unit_test(a_number_target_keeps_its_value),
       cmocka_unit_test(a_row_that_does_not_exist),
+      cmocka_unit_test(a_label_for_each_place),
       cmocka_unit_test(what_does_not_fit_the_schema),
       cmocka_unit_test(hostile_headers),
       cmocka_unit_test(cut_files),

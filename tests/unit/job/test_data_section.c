@@ -179,6 +179,15 @@ static const struct refusal refusals[] = {
     {HEAD "data:\n  name: d\n  format: idx\n  inputs: {file: a}\n"
           "  target: {file: b, names: [a, b]}\n",
      FED_E_INPUT, "9", "'data.target.names' belongs to the formats jsonl and images"},
+    {HEAD "data:\n  name: d\n  format: csv\n  inputs: {file: a}\n"
+          "  target: {classes: 3, shape: [4]}\n  csv: {columns: [{name: y, kind: target}]}\n",
+     FED_E_INPUT, "9", "'data.target.shape' of class labels needs a format of arrays"},
+    {HEAD "data:\n  name: d\n  format: npz\n  inputs: {file: a, array: x}\n"
+          "  target: {file: a, array: y, classes: 3, shape: [4]}\n  augment: {flip: true}\n",
+     FED_E_INPUT, "9", "go without 'data.augment', 'data.resample'"},
+    {HEAD "data:\n  name: d\n  format: npz\n  inputs: {file: a, array: x}\n"
+          "  target: {file: a, array: y, classes: 3, shape: [4]}\n  resample: balanced\n",
+     FED_E_INPUT, "9", "go without 'data.augment', 'data.resample'"},
     {HEAD IDX("  augment: {mixup: 0.2}\n"), FED_E_INPUT, "10",
      "'data.augment.mixup' needs a class target and 'model.loss' soft_cross_entropy"},
     {HEAD JSONL(TEXT, "{array: y, classes: 2}", VOCABULARY "  augment: {noise: 1}\n"), FED_E_INPUT,
