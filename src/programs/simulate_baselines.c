@@ -50,8 +50,13 @@ static const struct fed__local_figures *best_of(const struct fed__baselines *bas
   return wants(baselines, FED__BASELINE_BEST) && any ? &baselines->local[baselines->best] : NULL;
 }
 
-static void name_locals(const struct fed__baselines *baselines, char name[64]) {
-  snprintf(name, 64, "local, mean of %u clients", baselines->local_count);
+static void name_locals(const struct fed__simulation *simulation,
+                        const struct fed__baselines *baselines, char name[64]) {
+  const uint32_t all = simulation->eligible_count;
+  if (baselines->local_count < all)
+    snprintf(name, 64, "local, mean of %u of %u clients", baselines->local_count, all);
+  else
+    snprintf(name, 64, "local, mean of %u clients", all);
 }
 
 static void name_best(const struct fed__simulation *simulation,
@@ -93,7 +98,7 @@ static json_t *locals_json(const struct fed__simulation *simulation,
                            const struct fed__baselines *baselines) {
   const int has_accuracy = fed__has_accuracy(simulation->job);
   char name[64];
-  name_locals(baselines, name);
+  name_locals(simulation, baselines, name);
   const struct line line = mean_line(simulation, name, baselines);
   json_t *json = line_json(&line);
   json_object_set_new(json, "clients", json_integer(baselines->local_count));
@@ -170,8 +175,8 @@ void fed__baselines_print(const struct fed__simulation *simulation,
   const struct fed__local_figures *best = best_of(baselines);
   char name[128];
   if (!baselines->wanted) return;
-  printf("Other ways to train, with %llu passes, on the %s\n  %-*s %11s %11s %11s %11s\n",
-         (unsigned long long)baselines->passes,
+  printf("Other ways to train, with %llu pass%s, on the %s\n  %-*s %11s %11s %11s %11s\n",
+         (unsigned long long)baselines->passes, baselines->passes == 1 ? "" : "es",
          baselines->on_test ? "test set" : "rows that clients hold out", NAME_WIDTH, "", "accuracy",
          "loss", "AUC", "av. prec.");
   struct line line = line_of(simulation, "federated", &baselines->federated);
@@ -181,7 +186,7 @@ void fed__baselines_print(const struct fed__simulation *simulation,
     print_line(&line);
   }
   if (wants(baselines, FED__BASELINE_LOCAL)) {
-    name_locals(baselines, name);
+    name_locals(simulation, baselines, name);
     line = mean_line(simulation, name, baselines);
     print_line(&line);
   }

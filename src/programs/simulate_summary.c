@@ -27,19 +27,28 @@ static int hash_model(const struct fed__simulation *simulation, char hex[FED__DI
   return code;
 }
 
+/* "dirichlet:0.5" */
+static json_t *partition_json(const struct fed__job *job) {
+  struct fed_buffer word;
+  fed_buffer_init(&word, job->context, 65536);
+  const char *text = fed__partition_print(job, &word) == FED_OK ? fed_buffer_text(&word) : NULL;
+  json_t *json = text ? json_string(text) : NULL;
+  fed_buffer_clear(&word);
+  return json;
+}
+
 static json_t *run_json(const struct fed__simulate_output *output,
                         const struct fed__simulation *simulation, const char *hash) {
   const struct fed__job *job = output->job;
   const struct fed__job_files *files = output->files;
   char identity[FED__DIGEST_HEX_SIZE];
   fed__simulate_identity(output->invocation, files, identity);
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*, s:s, s:o}",
+  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*, s:s, s:o}",
                    "job", job->name, "seed", (json_int_t)job->seed, "clients",
                    (json_int_t)simulation->partition.client_count, "eligible",
                    (json_int_t)simulation->eligible_count, "small_memory",
-                   (json_int_t)simulation->small_memory_count, "partition",
-                   fed__partition_kind_name(job->simulate.partition.kind), "rounds",
-                   (json_int_t)simulation->version, "failed_rounds",
+                   (json_int_t)simulation->small_memory_count, "partition", partition_json(job),
+                   "rounds", (json_int_t)simulation->version, "failed_rounds",
                    (json_int_t)output->failed_rounds, "end", fed__round_end_name(simulation->end),
                    "model", hash, "data", fed__option_text(output->invocation, "data"), "test",
                    fed__option_text(output->invocation, "test"), "trouble",
