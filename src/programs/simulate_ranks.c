@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MODULE "fed-mpi.so"
@@ -46,6 +47,12 @@ static int load(struct fed__ranks *(**open)(void)) {
                    dlerror());
 }
 
+/* Before MPI is there to ask. */
+static int is_first(void) {
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  return !rank || strcmp(rank, "0") == 0;
+}
+
 static void be_mute(struct fed__invocation *invocation) {
   invocation->mute = 1;
   if (!freopen("/dev/null", "w", stdout)) fclose(stdout);
@@ -55,6 +62,7 @@ int fed__simulate_ranks_open(struct fed__invocation *invocation, struct fed__ran
   struct fed__ranks *(*open)(void) = NULL;
   *ranks = NULL;
   if (!is_one_of_many()) return FED_OK;
+  invocation->mute = !is_first();
   FED_TRY(load(&open));
   *ranks = open();
   if (!*ranks) return FED_RAISE(FED_E_IO, "MPI cannot be initialised");
