@@ -133,14 +133,26 @@ int64_t fed__devices_period_us(const struct fed__devices *devices) {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+static int check_availability(const struct fed__devices *devices) {
+  for (size_t i = 0; i < devices->row_count; i++)
+    if (devices->rows[i].from_s >= 0)
+      return FED_RAISE(FED_E_INPUT,
+                       "'%s' (available_from, available_to) and '%s' both say when devices are "
+                       "there: leave one out",
+                       devices->settings->trace, devices->settings->availability);
+  return FED_OK;
+}
+
 int fed__devices_init(struct fed__devices *devices, const struct fed_context *context,
                       const struct fed__job *job, const struct fed__partition *clients) {
   *devices = (struct fed__devices){
       .context = context, .settings = &job->simulate.device, .seed = job->seed};
   int code = FED_OK;
   if (job->simulate.device.trace) code = fed__device_trace_read(devices, clients);
-  if (code == FED_OK && job->simulate.device.availability)
-    code = fed__availability_trace_read(devices, clients);
+  if (code == FED_OK && job->simulate.device.availability) {
+    code = check_availability(devices);
+    if (code == FED_OK) code = fed__availability_trace_read(devices, clients);
+  }
   if (code != FED_OK) fed__devices_clear(devices);
   return code;
 }

@@ -387,6 +387,20 @@ static void availability_that_is_refused(void **state) {
   refuses_availability("client,from,to\n,1,2\n", FED_E_MISSING, "column 'client'");
 }
 
+static void only_one_file_says_when_devices_are_there(void **state) {
+  (void)state;
+  struct world world;
+  use_trace(&world, 2, "speed,available_from,available_to\n1,,\n2,5,6\n");
+  write_file(availability_path, "availability", "client,from,to\nclient-0001,0,60\n");
+  world.job.simulate.device.availability = availability_path;
+  refuses(&world, FED_E_INPUT, "both say when devices are there");
+  use_trace(&world, 2, "speed,available_from,available_to\n1,,\n2,,\n");
+  world.job.simulate.device.availability = availability_path;
+  must_open(&world);
+  must_be(fed__device_presence(&world.devices, 1, 0), 1, 60000000);
+  fed__devices_clear(&world.devices);
+}
+
 static void memory_may_fail(void **state) {
   (void)state;
   struct world world;
@@ -425,6 +439,7 @@ int main(void) {
       cmocka_unit_test(intervals_come_from_a_file),
       cmocka_unit_test(traces_that_are_refused),
       cmocka_unit_test(availability_that_is_refused),
+      cmocka_unit_test(only_one_file_says_when_devices_are_there),
       cmocka_unit_test(memory_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, remove_files);
