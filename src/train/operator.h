@@ -44,7 +44,7 @@ struct fed__step {
 /* One input or output of a planned node. `data` and `gradient` are dense; real numbers (FED_F32)
  * are of the plan's precision, integers of all sizes are int64_t (FED_I64), truth values are one
  * byte of 0 or 1 (FED_BOOL). Only real numbers have gradients. For an input, backward overwrites
- * `gradient` unless it is NULL (nobody needs it). For an output, backward reads it; NULL means
+ * `gradient` (or adds, see below) unless it is NULL (nobody needs it). For an output, backward reads it; NULL means
  * zero, which cannot happen to the only output. An output that is left out has data NULL and rank
  * 0. */
 struct fed__operand {
@@ -56,6 +56,7 @@ struct fed__operand {
   void *data;
   void *gradient;
   void *sum; /* not NULL: `gradient` is temporary and the plan adds it here */
+  int adds;  /* `gradient` has others' contributions: backward adds (the row's `adds` bit) */
 };
 
 /* A planned node: an operator with its operands' places. */
@@ -117,6 +118,8 @@ struct fed__operator {
   /* Bits of the inputs that backward updates itself, while the gradient is in the cache, where
    * fed__updates says so; it then leaves `gradient` undefined. */
   uint32_t updates;
+  /* Bits of the inputs whose gradient backward adds to where the operand says so. */
+  uint32_t adds;
   /* After a training step that succeeded: bring state inputs up to date. By precision. */
   void (*commit[2])(const struct fed__operation *operation);
   /* Multiplications and additions of one forward pass, roughly; NULL: one an output element. */

@@ -94,7 +94,7 @@ static void lay_out_data(struct fed__planner *planner) {
   touch_data(planner, plan->model->output, FED__FIRST, planner->time_of_end);
 }
 
-/* The first writer of a gradient overwrites it; the others get a temporary array each. */
+/* The first writer of a gradient overwrites it; the others add, or get a temporary array each. */
 static void lay_out_gradients(struct fed__planner *planner) {
   const struct fed__plan *plan = planner->plan;
   for (uint32_t i = 0; i < plan->model->value_count; i++) planner->places[i].written = 0;
@@ -113,7 +113,9 @@ static void lay_out_gradients(struct fed__planner *planner) {
       touch_gradient(planner, node->inputs[j], time);
       if (root->written)
         planner->operand_regions[&operation->inputs[j] - plan->operands] =
-            region_new(planner, fed__value_bytes(planner, node->inputs[j]), time, time);
+            fed__bit(operation->op->adds, j)
+                ? FED__ADDS
+                : region_new(planner, fed__value_bytes(planner, node->inputs[j]), time, time);
       root->written = 1;
     }
   }
@@ -289,7 +291,8 @@ static void connect_gradients(struct fed__planner *planner, struct fed__operatio
     if (node->inputs[j] == FED__NONE || !input->wants_gradient) continue;
     input->gradient = gradient_of(planner, node->inputs[j]);
     const uint32_t temporary = planner->operand_regions[&first[j] - planner->plan->operands];
-    if (temporary == FED__NO_REGION) continue;
+    input->adds = temporary == FED__ADDS;
+    if (temporary == FED__NO_REGION || input->adds) continue;
     input->sum = input->gradient;
     input->gradient = region_at(planner, temporary);
   }

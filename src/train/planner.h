@@ -18,6 +18,7 @@
 #include "train/training_plan.h"
 
 #define FED__NO_REGION UINT32_MAX
+#define FED__ADDS (UINT32_MAX - 1) /* instead of an operand's region: backward adds */
 #define FED__NO_TIME UINT32_MAX
 
 enum { FED__FIRST, FED__SECOND }; /* a value's arrays: in forward, and computed again */

@@ -105,6 +105,18 @@ static void tile(struct graph_writer *w) {
   times_b(w, "Tile", "a,repeats");
 }
 
+/* Several readers of one value, whose gradients meet. */
+static void moved_and_moved(struct graph_writer *w) {
+  writer_ints(w, "wide", INTS(3, 2, 2));
+  writer_ints_attribute(w, "perm", INTS(2, 1, 0));
+  writer_node(w, "Transpose", "a", "turned");
+  writer_node(w, "Tanh", "a", "bent");
+  writer_node(w, "Expand", "a,wide", "same");
+  writer_node(w, "Mul", "turned,bent", "one");
+  writer_node(w, "Mul", "same,b", "other");
+  writer_node(w, "Mul", "one,other", "y");
+}
+
 static void pad_with(struct graph_writer *w, const char *mode) {
   writer_ints(w, "pads", INTS(1, 0, 2, 2, 0, 1));
   writer_text_attribute(w, "mode", mode);
@@ -332,6 +344,7 @@ static const struct operand_case cases[] = {
     {"Slice", slice, {{3, {4, 2, 5}}, {3, {2, 2, 2}}}},
     {"Slice, overlapping", slice_overlapping, {{2, {4, 2}}, {2, {3, 2}}}},
     {"Expand", expand, {{2, {3, 1}}, {3, {2, 3, 4}}}},
+    {"Transpose and Expand", moved_and_moved, {{3, {1, 2, 1}}, {3, {3, 2, 2}}}},
     {"Tile", tile, {{3, {2, 3, 2}}, {3, {4, 3, 6}}}},
     {"Pad, constant", pad_constant, {{3, {2, 2, 4}}, {3, {5, 2, 7}}}},
     {"Pad, reflect", pad_reflect, {{3, {3, 2, 4}}, {3, {6, 2, 7}}}},

@@ -171,12 +171,14 @@ static int repeats(const struct fed__move *move) {
 }
 
 /* What is read once gets a copy of its gradient, what is read several times their sum, what is
- * not read zero. */
+ * not read zero; or all of it is added. */
 void fed__move_backward(const struct fed__operation *operation) {
   const struct fed__move *move = operation->state, reversed = fed__move_reversed(move);
   const struct fed__operand *input = &operation->inputs[0], *output = &operation->outputs[0];
-  if (repeats(move) || output->elements != input->elements) fed__gradient_zero(operation, input);
-  if (repeats(move))
+  const int sums = input->adds || repeats(move);
+  if (!input->adds && (sums || output->elements != input->elements))
+    fed__gradient_zero(operation, input);
+  if (sums)
     fed__move_sum(&reversed, operation->kernels->precision, output->gradient, input->gradient);
   else
     fed__move_copy(&reversed, fed__operand_unit(operation, input), output->gradient,
@@ -194,7 +196,10 @@ static void TYPED(move_sum)(const struct fed__move *move, const REAL *from, REAL
   for (int64_t row = 0; row < walk.rows; row++, fed__walk_next(&walk, move)) {
     const REAL *restrict x = from + walk.from;
     REAL *restrict y = to + walk.to;
-    for (int64_t i = 0; i < inner; i++) y[i * to_stride] += x[i * from_stride];
+    if (to_stride == 1 && from_stride == 1)
+      for (int64_t i = 0; i < inner; i++) y[i] += x[i];
+    else
+      for (int64_t i = 0; i < inner; i++) y[i * to_stride] += x[i * from_stride];
   }
 }
 

@@ -77,6 +77,7 @@ static int prepare_tile(struct fed__operation *operation) {
       .prepare = prepare_##name,                                                                   \
       .forward = FED__UNTYPED(fed__move_forward),                                                  \
       .backward = FED__UNTYPED(fed__move_backward),                                                \
+      .adds = 1,                                                                                   \
   };
 
 REPEAT_ROW(expand, "Expand")

@@ -120,4 +120,5 @@ const struct fed__operator fed__op_slice = {
     .prepare = prepare_slice,
     .forward = FED__UNTYPED(fed__move_forward),
     .backward = FED__UNTYPED(fed__move_backward),
+    .adds = 1,
 };

@@ -145,6 +145,7 @@ static int prepare_space_to_depth(struct fed__operation *operation) {
       .prepare = prepare_##name,                                                                   \
       .forward = FED__UNTYPED(fed__move_forward),                                                  \
       .backward = FED__UNTYPED(fed__move_backward),                                                \
+      .adds = 1,                                                                                   \
   };
 
 MOVE_ROW(transpose, "Transpose")
