@@ -261,7 +261,7 @@ def parse_options():
     parser.add_argument("--peers", nargs="*", choices=peers, default=peers, metavar="PEER",
                         help=", ".join(peers))
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5, help="about, of a peer's turn")
+    parser.add_argument("--seconds", type=float, default=1.0, help="about, of a peer's turn")
     parser.add_argument("--deadline", type=float, default=100, help="seconds for a peer's first round")
     parser.add_argument("--quick", action="store_true", help="two short turns, no trial of modes")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false",
