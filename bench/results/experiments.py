@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""experiments.py: what reproduce.py runs: jobs, partitions, and the figures that were published.
+
+An experiment has a name, title, note, source, unit, variants, and the functions that the class
+Experiment names. A variant is one line of its table."""
+
+import os
+import subprocess
+
+import niid_model
+
+
+class Variant:
+    """A line: its partition, what it adds to the job, and what was published for it."""
+
+    def __init__(self, name, title, partition, published, settings="", words=()):
+        self.name, self.title, self.partition = name, title, partition
+        self.published, self.settings, self.words = published, settings, list(words)
+
+
+def idx_data(name):
+    return f"""data:
+  name: {name}
+  format: idx
+  inputs: {{file: train-images-idx3-ubyte.gz, shape: [1, 28, 28]}}
+  target: {{file: train-labels-idx1-ubyte.gz, classes: 10}}
+evaluate:
+  federated: false
+  test: {{folder: ., inputs: t10k-images-idx3-ubyte.gz, target: t10k-labels-idx1-ubyte.gz}}
+"""
+
+
+class RoundsToTarget:
+    """McMahan et al. 2017 on MNIST: rounds until the best test accuracy so far reaches a target,
+    interpolated between rounds as they did."""
+
+    unit = "rounds"
+    missing = "--mnist FOLDER says where MNIST's files are (they are not in Debian)"
+    source = ("McMahan, Moore, Ramage, Hampson, Agüera y Arcas 2017, tables 1 and 2 (C = 0.1). They "
+              "tuned the learning rate for each cell; here it is the same for all.")
+
+    def __init__(self, name, title, model, target, rounds, rate, variants):
+        self.name, self.title, self.model, self.target = name, title, model, target
+        self.rounds, self.rate, self.variants = rounds, rate, variants
+        self.note = (f"Rounds to {100 * target:g} % on the test set; 100 clients with 600 images, 10 a "
+                     f"round, learning rate {rate}, at most {rounds} rounds.")
+
+    def data(self, options):
+        return options.mnist
+
+    def write_model(self, options, seed, path):
+        words = [options.fed, "model", "new", *self.model, "--input", "1,28,28", "--classes", "10",
+                 "--seed", str(seed), "--out", path, "--quiet"]
+        subprocess.run(words, check=True)
+
+    def job(self, variant):
+        return f"""version: 1
+name: {self.name}
+model: {{file: model-start.onnx}}
+{idx_data("mnist")}train: {{learning_rate: {self.rate}, {variant.settings}}}
+rounds: {{count: {self.rounds}, cohort: 10, minimum: 10}}
+update: {{grid_bits: 32, grid_step: 2^-24}}
+stop: {{metric: accuracy, at_least: {self.target}}}
+simulate: {{clients: 100}}
+"""
+
+    def figure(self, summary, lines):
+        best, before = 0.0, 0
+        for line in lines:
+            if not line.get("tested"):
+                continue
+            found = line["tested"]["accuracy"]
+            if found >= self.target:
+                return before + (self.target - best) / (found - best) * (line["round"] - before)
+            if found > best:
+                best = found
+            before = line["round"]
+        return None
+
+    def format(self, value):
+        return f"{value:.0f}"
+
+
+class NiidBench:
+    """Fashion-MNIST as NIID-Bench has it: ten clients, ten local epochs, fifty rounds."""
+
+    name = "niid-fashion"
+    title = "NIID-Bench, Fashion-MNIST"
+    unit = "accuracy, %"
+    missing = "dataset-fashion-mnist is not installed"
+    note = ("Test accuracy after 50 rounds; 10 clients, all in each round, 10 epochs, batch 64, learning "
+            "rate 0.01, momentum 0.9, weights by examples; two 5 × 5 convolutions of 6 and 16 channels, "
+            "hidden layers of 120 and 84.")
+    source = ("Li, Diao, Chen, He: Federated learning on non-IID data silos (ICDE 2022), as reproduced "
+              "in Flower's baseline niid_bench. FedProx with μ = 0.01.")
+    algorithms = {"fedavg": "algorithm: fedavg", "fedprox": "algorithm: fedprox, proximal: 0.01",
+                  "scaffold": "algorithm: scaffold", "fednova": "algorithm: fednova"}
+    partitions = {"iid": ("iid", "IID", (89.23, 89.42, 89.33, 89.36)),
+                  "dirichlet": ("dirichlet:0.5", "Dirichlet(0.5)", (88.09, 88.15, 88.44, 88.22)),
+                  "two": ("labels:2", "2 labels a client", (78.10, 78.05, 33.80, 71.67))}
+
+    def __init__(self):
+        self.variants = [
+            Variant(f"{short}-{name}", f"{title}, {name}", partition, f"{figure:.2f}", settings)
+            for short, (partition, title, figures) in self.partitions.items()
+            for (name, settings), figure in zip(self.algorithms.items(), figures)]
+
+    def data(self, options):
+        return options.fashion if os.path.isdir(options.fashion) else None
+
+    def write_model(self, options, seed, path):
+        niid_model.write(path, seed)
+
+    def job(self, variant):
+        return f"""version: 1
+name: {self.name}
+model: {{file: model-start.onnx}}
+{idx_data("fashion")}train: {{epochs: 10, batch_size: 64, learning_rate: 0.01, momentum: 0.9}}
+rounds: {{count: 50, cohort: 10, minimum: 10, failures_max: 3}}
+update: {{grid_bits: 32, grid_step: 2^-24}}
+aggregate: {{{variant.settings}}}
+simulate: {{clients: 10, partition: {{minimum: 10}}}}
+"""
+
+    def figure(self, summary, lines):
+        tested = [line["tested"] for line in lines if line.get("tested")]
+        return 100 * tested[-1]["accuracy"] if tested else None
+
+    def format(self, value):
+        return f"{value:.2f}"
+
+
+ALL = [
+    RoundsToTarget("mnist-2nn", "McMahan 2017, MNIST, 2NN", ["2nn"], 0.97, 1500, 0.1, [
+        Variant("iid", "IID, E = 1, B = 10", "iid", "87", "epochs: 1, batch_size: 10"),
+        Variant("shards", "two shards a client, E = 1, B = 10", "shards:2", "664",
+                "epochs: 1, batch_size: 10")]),
+    RoundsToTarget("mnist-cnn", "McMahan 2017, MNIST, CNN", ["cnn", "--hidden", "32,64,512"], 0.99, 600,
+                   0.1, [
+        Variant("iid-1", "IID, E = 1, B = 10", "iid", "34", "epochs: 1, batch_size: 10"),
+        Variant("iid-5", "IID, E = 5, B = 10", "iid", "20 (table 1: 18)", "epochs: 5, batch_size: 10"),
+        Variant("shards-1", "two shards a client, E = 1, B = 10", "shards:2", "350",
+                "epochs: 1, batch_size: 10")]),
+    NiidBench(),
+]
+BY_NAME = [experiment.name for experiment in ALL]

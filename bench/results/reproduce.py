@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""reproduce.py: published results of federated learning, run again with fed simulate.
+
+Each experiment is a job with its partition, some seeds, and the figure that was published. Runs are
+kept in --out and not repeated: what is missing is run, what was interrupted goes on. At the end a
+table: our figure (mean and standard deviation over seeds), the published one, its source. With
+--write the table goes into docs/results.md, between its marks, with the machine and the date.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import experiments
+
+MARKS = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def run(options, experiment, variant, seed):
+    """One simulation; its folder. The job file is written there, as a user would have it."""
+    folder = os.path.join(options.out, experiment.name, variant.name, f"seed-{seed}")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "job.yaml"), "w", encoding="utf-8") as file:
+        file.write(experiment.job(variant))
+    model = os.path.join(folder, "model-start.onnx")
+    if not os.path.exists(model):
+        experiment.write_model(options, seed, model)
+    words = [options.fed, "simulate", os.path.join(folder, "job.yaml"), "--resume", "--quiet",
+             "--data", experiment.data(options), "--partition", variant.partition,
+             "--seed", str(seed), "--out", os.path.join(folder, "run"), *variant.words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}\nended with status {done.returncode}: {done.stderr}")
+    return os.path.join(folder, "run")
+
+
+def is_there(options, experiment, variant, seed):
+    folder = os.path.join(options.out, experiment.name, variant.name, f"seed-{seed}", "run")
+    return os.path.exists(os.path.join(folder, "summary.json"))
+
+
+def figure_of(experiment, folder):
+    """What the experiment reads off a finished run; None if it was not reached."""
+    with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+        summary = json.load(file)
+    with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
+        return experiment.figure(summary, [json.loads(line) for line in file])
+
+
+def spread_text(experiment, found):
+    """Mean ± deviation of those that got there, and how many did not."""
+    reached = [value for value in found if value is not None]
+    if not found:
+        return "not run"
+    if not reached:
+        return f"not reached ({len(found)} seeds)"
+    text = experiment.format(statistics.mean(reached))
+    if len(reached) > 1:
+        text += f" ± {experiment.format(statistics.stdev(reached))}"
+    missed = len(found) - len(reached)
+    return f"{text} ({len(reached)} of {len(found)} seeds)" if missed else text
+
+
+def rows_of(options, experiment):
+    rows = []
+    for variant in experiment.variants:
+        found = []
+        for seed in options.seeds:
+            there = is_there(options, experiment, variant, seed)
+            if not there and options.only_print:
+                continue
+            if not there:
+                print(f"{experiment.name}, {variant.name}, seed {seed}", file=sys.stderr, flush=True)
+            found.append(figure_of(experiment, run(options, experiment, variant, seed)))
+        rows.append((variant.title, spread_text(experiment, found), str(len(found)),
+                     variant.published))
+    return rows
+
+
+def table_of(experiment, rows):
+    lines = [f"### {experiment.title}", "", experiment.note, "",
+             f"| setting | fed: {experiment.unit} | seeds | published |", "| --- | --- | --- | --- |"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines + ["", f"Source: {experiment.source}", ""])
+
+
+def machine_line(options):
+    version = subprocess.run([options.fed, "--version"], capture_output=True, text=True, check=True)
+    names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+             if line.startswith("model name")]
+    return f"{version.stdout.strip()}; {len(names)} × {names[0] if names else 'processor'}."
+
+
+def write_page(page, text):
+    with open(page, encoding="utf-8") as file:
+        before, rest = file.read().split(MARKS[0])
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(before + MARKS[0] + "\n" + text + MARKS[1] + rest.split(MARKS[1])[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--fed", required=True, help="the built fed")
+    parser.add_argument("--out", required=True, help="where runs are kept")
+    parser.add_argument("--only", nargs="*", help=f"of {', '.join(experiments.BY_NAME)}")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
+    parser.add_argument("--mnist", help="folder with MNIST's four files, as .gz")
+    parser.add_argument("--fashion", default="/usr/share/datasets/fashion-mnist")
+    parser.add_argument("--only-print", action="store_true", help="run nothing, print what is there")
+    parser.add_argument("--write", metavar="PAGE", help="put the tables into this page, too")
+    options = parser.parse_args()
+    tables = [machine_line(options), ""]
+    for experiment in experiments.ALL:
+        if options.only and experiment.name not in options.only:
+            continue
+        if not experiment.data(options):
+            print(f"{experiment.name}: not run, {experiment.missing}", file=sys.stderr)
+            continue
+        tables.append(table_of(experiment, rows_of(options, experiment)))
+    print("\n".join(tables))
+    if options.write:
+        write_page(options.write, "\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()
