@@ -115,6 +115,8 @@ static void note_product(struct adapting *adapting, size_t at) {
   if (is_type(node, "Gemm")) obstacle = read_gemm(node, &transposed, &gain);
   note_use(weight, tensor, transposed, gain);
   if (!obstacle) obstacle = check_tensor(tensor);
+  if (fed__initializer_is_narrow(adapting->flat->model, (size_t)found))
+    obstacle = "it is of a type below 16 bits, which could not hold what the adapter adds";
   if (obstacle) weight->obstacle = obstacle;
 }
 

@@ -18,6 +18,7 @@
 #define FED__ROLE_LIST(X)                                                                          \
   X(UNREAD, 0, "nothing that leads to the output reads it")                                        \
   X(OTHER_TYPE, 0, "no real numbers")                                                              \
+  X(NARROW, 0, "of a type below 16 bits")                                                          \
   X(CONSTANT, 0, "in no slot that trains: a constant of a formula")                                \
   X(SINGLE, 0, "one number, as constants are; if it is a bias, list it under model.trainable")     \
   X(MASK, 0, "by its values a mask")                                                               \
@@ -149,6 +150,10 @@ FED_MUST int fed__onnx_tensor(const Onnx__TensorProto *message, const char *name
 struct fed__narrow_type;
 FED_MUST int fed__onnx_decode_narrow(struct fed_model *model, const struct fed__narrow_type *type,
                                      const Onnx__TensorProto **tensor);
+
+/* Does the file hold an initializer in such a type? It is read, but never trains: what training
+ * gives could not be written back. */
+int fed__initializer_is_narrow(const struct fed_model *model, size_t at);
 
 /* The type for one of ONNX's, and its bytes an element: FED_E_UNSUPPORTED and 0 for one that is
  * not supported. */

@@ -100,6 +100,13 @@ static const void *find_data(const Onnx__TensorProto *message, const struct stor
   return *(const void *const *)(const void *)(base + storage->typed_data);
 }
 
+int fed__initializer_is_narrow(const struct fed_model *model, size_t at) {
+  const Onnx__GraphProto *graph = model->message->graph;
+  if (at >= graph->n_initializer) return 0; /* an adapter's */
+  const struct fed__narrow_type *type = fed__narrow_type_find(graph->initializer[at]->data_type);
+  return type && type->bits < 16;
+}
+
 /* The packed bytes, which lie in integers of their own if they are not raw. */
 static const uint8_t *gather_bytes(struct fed_model *model, const Onnx__TensorProto *message,
                                    size_t *size) {

@@ -23,7 +23,7 @@ struct choice {
 
 static int is_candidate(const struct fed__value *value) {
   return value->initializer && value->role != FED__ROLE_UNREAD &&
-         value->role != FED__ROLE_OTHER_TYPE;
+         value->role != FED__ROLE_OTHER_TYPE && value->role != FED__ROLE_NARROW;
 }
 
 static int is_statistic(const struct fed__value *value) {
@@ -61,6 +61,8 @@ static void mark_read(struct fed_model *model) {
       const int real = fed__dtype_is_real(value->initializer->dtype) &&
                        fed_tensor_elements(value->initializer) > 0;
       value->role = real ? FED__ROLE_CONSTANT : FED__ROLE_OTHER_TYPE;
+      if (real && fed__initializer_is_narrow(model, (size_t)(value - model->values)))
+        value->role = FED__ROLE_NARROW;
     }
   }
 }

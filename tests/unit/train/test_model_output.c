@@ -161,11 +161,44 @@ static void test_single_number(void **state) {
   expect_single(1, "\"doubts\": []");
 }
 
+/* A weight in float8: read, but constant, since training's result could not be written back. */
+static void test_narrow_weight(void **state) {
+  struct graph_writer w;
+  struct fed_model *model;
+  struct fed_buffer written;
+  static const char *const adapted[] = {"w8"};
+  const struct fed_model_options adapters = {
+      .adapted = adapted, .adapted_count = 1, .adapter_rank = 1};
+  (void)state;
+  writer_init(&w);
+  writer_input(&w, "x", 1, (const int64_t[]){2});
+  writer_tensor(&w, "w8", 17, 2, (const int64_t[]){2, 2}, "\x38\xb8\x40\x30", 4);
+  writer_floats(&w, "w", 2, (const int64_t[]){2, 2}, (const float[]){1, 2, 3, 4});
+  writer_node(&w, "MatMul", "x,w8", "h");
+  writer_node(&w, "MatMul", "h,w", "y");
+  writer_output(&w, "y");
+  const struct fed_slice file = writer_finish(&w);
+  must(fed_model_load(&w.context, file, NULL, &model));
+  assert_int_equal(fed_model_params(model)->count, 1);
+  assert_string_equal(fed_model_params(model)->tensors[0].name, "w");
+  expect_text(model, 0, "of a type below 16 bits");
+  fed_buffer_init(&written, &w.context, 1 << 20);
+  must(fed_model_export(model, fed_model_params(model), &written));
+  fed_model_free(model);
+  assert_non_null(memmem(written.data, written.size, "\x4a\x04\x38\xb8\x40\x30", 6)); /* raw_data */
+  must(fed_model_load(&w.context, fed_buffer_slice(&written), NULL, &model));
+  fed_buffer_clear(&written);
+  fed_model_free(model);
+  assert_int_equal(fed_model_load(&w.context, file, &adapters, &model), FED_E_UNSUPPORTED);
+  assert_non_null(strstr(fed_error_last()->message, "of a type below 16 bits"));
+  writer_clear(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_refused),       cmocka_unit_test(test_chosen),
       cmocka_unit_test(test_end),           cmocka_unit_test(test_end_moved),
-      cmocka_unit_test(test_single_number),
+      cmocka_unit_test(test_single_number), cmocka_unit_test(test_narrow_weight),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
