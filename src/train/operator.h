@@ -44,9 +44,9 @@ struct fed__step {
 /* One input or output of a planned node. `data` and `gradient` are dense; real numbers (FED_F32)
  * are of the plan's precision, integers of all sizes are int64_t (FED_I64), truth values are one
  * byte of 0 or 1 (FED_BOOL). Only real numbers have gradients. For an input, backward overwrites
- * `gradient` (or adds, see below) unless it is NULL (nobody needs it). For an output, backward reads it; NULL means
- * zero, which cannot happen to the only output. An output that is left out has data NULL and rank
- * 0. */
+ * `gradient` (or adds, see below) unless it is NULL (nobody needs it). For an output, backward
+ * reads it; NULL means zero, which cannot happen to the only output. An output that is left out has
+ * data NULL and rank 0. */
 struct fed__operand {
   struct fed_shape shape;
   size_t elements;

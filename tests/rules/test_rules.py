@@ -208,20 +208,30 @@ class Docs(RuleTest):
 class Symbols(RuleTest):
     TREE = {"include/fed/a.h": "FED_API int fed_a(void);\nFED_API FED_MUST void *\nfed_b(int c);\n"}
 
-    def library(self, folder, code):
-        path = os.path.join(folder, "libx.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", path, "-"], input=code,
-                       text=True, check=True)
-        return path
+    def libraries(self, folder, shared, static):
+        """A shared library and an archive of this code."""
+        library, part = os.path.join(folder, "libx.so"), os.path.join(folder, "x.o")
+        archive = os.path.join(folder, "libx.a")
+        for words, code in ((["-shared", "-o", library], shared), (["-c", "-o", part], static)):
+            subprocess.run(["cc", "-fPIC", *words, "-x", "c", "-"], input=code, text=True, check=True)
+        if os.path.exists(archive):
+            os.remove(archive)
+        subprocess.run(["ar", "rc", archive, part], check=True)
+        return library, archive
 
     def test_exports(self):
         both = "int fed_a(void) { return 0; } void *fed_b(int c) { return 0; }"
+        one = "int fed_a(void) { return 0; }"
         with tempfile.TemporaryDirectory() as folder:
-            self.accepts("check_symbols", self.TREE, self.library(folder, both))
-            more = self.library(folder, both + "int fed__c;")
-            self.refuses("check_symbols", self.TREE, "exports fed__c", more)
-            less = self.library(folder, "int fed_a(void) { return 0; }")
-            self.refuses("check_symbols", self.TREE, "a.h: declares fed_b", less)
+            self.accepts("check_symbols", self.TREE, *self.libraries(folder, both, both))
+            more = self.libraries(folder, both + "int fed__c;", both)
+            self.refuses("check_symbols", self.TREE, "exports fed__c", *more)
+            less = self.libraries(folder, one, both)
+            self.refuses("check_symbols", self.TREE, "a.h: declares fed_b", *less)
+            foreign = self.libraries(folder, both, both + "int onnx__x;")
+            self.refuses("check_symbols", self.TREE, "the global name onnx__x", *foreign)
+            lacking = self.libraries(folder, both, one)
+            self.refuses("check_symbols", self.TREE, "a.h: declares fed_b", *lacking)
 
 
 if __name__ == "__main__":
