@@ -57,7 +57,7 @@ int fed__simulation_measure_clients(struct fed__simulation *simulation, uint32_t
   if (!made) return FED_E_MEMORY;
   int code = visit_some(simulation, wanted, made, &count);
   if (code == FED_OK) code = fed__client_figures_of(context, made, count, figures);
-  if (code == FED_OK && visits) {
+  if (code == FED_OK && visits && visit_count) {
     *visits = made;
     *visit_count = count;
     return FED_OK;
