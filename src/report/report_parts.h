@@ -24,7 +24,7 @@ fed__report_part fed__report_draw_spread, fed__report_draw_drift, fed__report_dr
 
 /* report_run_tables.c */
 fed__report_part fed__report_list_classes, fed__report_list_run_clients,
-    fed__report_list_run_settings;
+    fed__report_list_run_trouble, fed__report_list_run_settings;
 
 /* report_clients.c: clients beside each other. */
 fed__report_part fed__report_draw_clients, fed__report_draw_labels, fed__report_draw_baselines;

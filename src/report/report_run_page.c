@@ -161,7 +161,8 @@ static void put_page(const struct fed__report_data *data, const char *name,
       fed__report_draw_histogram,    fed__report_draw_baselines, fed__report_draw_confusion,
       fed__report_draw_drift,        fed__report_draw_bytes};
   static fed__report_part *const lists[] = {fed__report_list_classes, fed__report_list_run_clients,
-                                            fed__report_list_rounds, fed__report_list_run_settings};
+                                            fed__report_list_rounds, fed__report_list_run_trouble,
+                                            fed__report_list_run_settings};
   fed__page_open(markup, name);
   put_lead(data, markup);
   put_tiles(data, markup);

@@ -126,6 +126,17 @@ static void list_value(struct fed__markup *markup, const char *name, const json_
   fed__markup_print(markup, "</td></tr>\n");
 }
 
+void fed__report_list_run_trouble(const struct fed__report_data *data, struct fed__markup *markup) {
+  static const char *const heads[] = {NULL};
+  json_t *trouble = json_object_get(data->summary, "trouble"), *value;
+  const char *key;
+  if (!json_object_size(trouble)) return;
+  fed__table_open(markup, "What went wrong", heads);
+  json_object_foreach(trouble, key, value) list_value(markup, key, value);
+  fed__table_close(markup);
+  fed__markup_print(markup, "</section>\n");
+}
+
 void fed__report_list_run_settings(const struct fed__report_data *data,
                                    struct fed__markup *markup) {
   static const char *const heads[] = {NULL};

@@ -53,6 +53,7 @@ static const char summary[] =
     "{\"class\":\"ill\",\"examples\":10,\"recall\":0.8,\"precision\":null,\"f1\":0.5,"
     "\"auc\":0.8125,\"average_precision\":0.3125}]},\"down_bytes\":12000,\"up_bytes\":2500,"
     "\"virtual_s\":210.0,\"seconds\":0.95,\"visits\":8,"
+    "\"trouble\":{\"lost\":17,\"server_crashes\":1},"
     "\"baselines\":[{\"name\":\"federated\",\"accuracy\":0.875},{\"name\":\"centralised\","
     "\"accuracy\":0.9}],\"settings\":{\"train.epochs\":2,\"aggregate.rule\":\"mean\"}}";
 
@@ -106,6 +107,7 @@ static void shows_the_numbers(void **state) {
   assert_says(page, "<b>14.5" NBSP "kB</b>");
   assert_says(page, "<td>10</td><td>80.0" NBSP "%</td><td>\xe2\x80\x93</td><td>50.0" NBSP
                     "%</td><td>0.812</td><td>0.312</td>");
+  assert_says(page, ">lost</th><td class=\"x\">17</td>");
   assert_says(page, ">train.epochs</th><td class=\"x\">2</td>");
   assert_says(page, "below pooling the data");
   assert_lacks(page, "server's network connections");
