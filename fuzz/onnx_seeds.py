@@ -143,3 +143,16 @@ model("functions", [4],
 model("sequence", ["sequence", 2],
       [node("MatMul", "x w", "h"), node("ReduceMean", "h", "out", axes=[1], keepdims=0)],
       [weights("w", 2, 3)])
+model("attention", [2, 8],
+      [node("Reshape", "x heads", "p"),
+       node("Attention", "x x x m p p", "a", q_num_heads=2, kv_num_heads=2, is_causal=1,
+            softcap=4.0, left_window_size=3),
+       node("Flatten", "a", "f"), node("Gemm", "f w b", "out")],
+      [ints("heads", 0, 2, 2, 4), weights("m", 2, 4), weights("w", 16, 2), weights("b", 2)],
+      opset=24)
+model("narrow-types", [4],
+      [node("Cast", "w8", "w", to=1), node("MatMul", "x w", "h"),
+       node("Cast", "h", "n", to=17, saturate=0), node("Cast", "n", "s", to=1),
+       node("Add", "s b", "out"), node("Lookup", "out", "label", domain="ai.onnx.ml")],
+      [number(1, 4) + number(1, 3) + number(2, 17) + part(8, "w8") + part(9, bytes(range(40, 52))),
+       weights("b", 3)])
