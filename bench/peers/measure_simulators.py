@@ -3,14 +3,15 @@
 """measure_simulators.py: rounds of `fed simulate` beside those of other simulators, in turns.
 
 The target `bench-simulators` installs the peers (run_simulators.py) and runs this; what is measured
-is in peer_worlds.py, what each number means in docs/benchmarks.md. For each world every peer's modes
-are tried with one round after the first; the fastest stays and takes turns with the others. All
-start from the same parameters, with the same cohorts and orders of examples, and after the first
-round their models are compared with fed's."""
+is in peer_worlds.py, what each number means in docs/benchmarks.md. For each world every peer's
+modes are tried with one round after the first; the fastest stays and takes turns with the others.
+All start from the same parameters, with the same cohorts and orders of examples, and their models
+are compared with fed's."""
 
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ import peer_worlds  # noqa: E402
 import side_fed  # noqa: E402
 
 THREADS = 2
+SMOOTH = ("logreg", "lstm")  # no ReLU: models stay the same for many rounds, but for rounding
 DENSE = ("2nn", "logreg", "small", "wide")
 IMAGES = ("pfl cnn", "cnn", "emnist cnn")
 NVFLARE_MOST = 10  # clients that have a process of their own at the same time
@@ -158,18 +160,23 @@ class Measurement:
         with np.load(path) as theirs:
             return max(float(abs(theirs[name] - value).max()) for name, value in ours.items())
 
+    def compare_end(self, side):
+        """The same after all rounds that were measured."""
+        return self.compare(side, side.rounds) if self.world.model in SMOOTH else None
+
     # ---- turns ------------------------------------------------------------------------------
 
     def rounds_of_turn(self, side):
-        return max(1, min(self.world.turn * 4, int(self.options.seconds / side.tried[-1])))
+        most = (self.world.rounds - 2) // self.options.turns if self.world.epochs else 1000
+        return max(1, min(most, int(self.options.seconds / side.tried[-1])))
 
     def take_turns(self):
         """A side whose rounds are long has fewer turns, but at least two."""
         seconds, cpu = {}, {}
         for turn in range(self.options.turns):
             for mode, side in self.fed.items():
-                self.note_turn("fed" + ("" if mode == "f32" else " bf16"),
-                               side.turn(max(2, self.world.turn // (4 if self.options.quick else 1))),
+                rounds = max(2, self.world.turn // (4 if self.options.quick else 1))
+                self.note_turn("fed" + ("" if mode == "f32" else " bf16"), side.turn(rounds),
                                seconds, cpu)
             for name, side in list(self.sides.items()):
                 if turn >= 2 and sum(seconds[name]) > 2 * self.options.turns * self.options.seconds:
@@ -194,7 +201,8 @@ class Measurement:
                 "seconds": statistics.median(seconds), "least": min(seconds),
                 "rounds": len(seconds), "cpu": sum(cpu) / len(seconds), "memory": side.memory,
                 "first_s": self.first_s if is_fed else side.first_s,
-                "difference": None if is_fed else side.difference}
+                "difference": None if is_fed else side.difference,
+                "difference_at_end": None if is_fed else self.compare_end(side)}
 
     def limit(self, examples):
         """Seconds that the arithmetic, or the memory, of a round takes at least: each client's
@@ -251,7 +259,8 @@ def measure_sweep(options):
 
 
 def parse_options():
-    names, peers = [*peer_worlds.WORLDS, "sweep"], ["torch", "numpy", "pfl", "flower", "nvflare", "fedjax"]
+    names = [*peer_worlds.WORLDS, "sweep"]
+    peers = ["torch", "numpy", "pfl", "flower", "nvflare", "fedjax"]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", help="where peers, data and models are")
     parser.add_argument("--bin", required=True, help="the folder of the built programs")
@@ -262,12 +271,14 @@ def parse_options():
                         help=", ".join(peers))
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="about, of a peer's turn")
-    parser.add_argument("--deadline", type=float, default=100, help="seconds for a peer's first round")
+    parser.add_argument("--deadline", type=float, default=100,
+                        help="seconds for a peer's first round")
     parser.add_argument("--quick", action="store_true", help="two short turns, no trial of modes")
     parser.add_argument("--no-bf16", dest="bf16", action="store_false",
                         help="leave out training in bfloat16")
     parser.add_argument("--json", metavar="FILE", help="write everything there, too")
     options = parser.parse_args()
+    options.peers = [peer for peer in peers if peer in options.peers]  # PyTorch chooses for others
     if options.quick:
         options.turns, options.seconds, options.bf16, options.deadline = 2, 0.5, False, 60
     return options
@@ -275,6 +286,7 @@ def parse_options():
 
 def main():
     options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that peers are ended, too
     with open(os.path.join(options.folder, "peers.json")) as file:
         installed = json.load(file)
     names = [name for name in options.only if name != "sweep"]

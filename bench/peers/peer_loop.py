@@ -77,7 +77,8 @@ def run(place, turns, make_trainer, processes):
             pipe.recv()
         for total in totals[1:]:
             totals[0] += total
-        np.multiply(totals[0], np.float32(1 / sum(place.weight(rows) for rows in visits)), out=model)
+        weight = sum(place.weight(rows) for rows in visits)
+        np.multiply(totals[0], np.float32(1 / weight), out=model)
         turns.end()
     for pipe in pipes:
         pipe.send(None)

@@ -41,6 +41,7 @@ class Peer:
 
     def __init__(self, python, folder, side, world, mode, deadline_s):
         self.name, self.mode, self.deadline_s, self.memory = side, mode, deadline_s, 0
+        self.rounds = 0  # done
         threads = "2" if "2 threads" in mode else "1"
         self.log = os.path.join(folder, "logs", f"{world.name}-{side}-{mode}.log".replace(" ", "-"))
         os.makedirs(os.path.dirname(self.log), exist_ok=True)
@@ -99,6 +100,7 @@ class Peer:
         before = self._cpu()
         seconds = self.ask(str(rounds))
         cpu = self._cpu() - before
+        self.rounds += rounds
         self.memory = max(self.memory,
                           sum(memory(pid)["pss"] for pid in family(self.process.pid)))
         return seconds, cpu

@@ -27,19 +27,20 @@ def print_world(world):
     ours = fed_of(world)
     print(f"\n{world['title']}")
     if world["limit_s"]:
+        part = world["limit_s"] / ours["seconds"]
         print(f"{world['flops'] * 1e-9:.3g} GFLOP a round; the machine's limit is "
-              f"{show_seconds(world['limit_s'])}, fed is at {world['limit_s'] / ours['seconds']:.0%} "
-              "of it")
+              f"{show_seconds(world['limit_s'])}, fed is at {part:.0%} of it")
     else:
         print(f"fed: {world['visits'] / ours['seconds']:,.0f} visits a second")
     print(f"  {'':<13}{'a round':>9}{'fed x':>7}{'CPU':>9}{'fed x':>7}{'memory':>10}"
-          f"{'first':>9}{'differs':>9}  mode")
+          f"{'first':>9}{'differs':>9}{'at end':>8}  mode")
     for row in world["rows"]:
-        differs = "" if row["difference"] is None else f"{row['difference']:.0e}"
+        differs, at_end = ("" if value is None else f"{value:.0e}"
+                           for value in (row["difference"], row["difference_at_end"]))
         print(f"  {row['side']:<13}{show_seconds(row['seconds']):>9}"
               f"{row['seconds'] / ours['seconds']:>7.2f}{show_seconds(row['cpu']):>9}"
               f"{row['cpu'] / ours['cpu']:>7.2f}{row['memory'] / 2**20:>6.0f} MiB"
-              f"{show_seconds(row['first_s']):>9}{differs:>9}  {row['mode']}")
+              f"{show_seconds(row['first_s']):>9}{differs:>9}{at_end:>8}  {row['mode']}")
     for name, note in world["notes"].items():
         print(f"  {name}: {note}")
     print(end="", flush=True)

@@ -19,7 +19,11 @@ data:
   inputs: {{file: x.idx, {input}}}
   target: {{file: y.idx, classes: {classes}}}
   holdout: 0
-train: {{epochs: {epochs}, batch_size: {batch}, learning_rate: {learning_rate}, precision: {precision}}}
+train:
+  epochs: {epochs}
+  batch_size: {batch}
+  learning_rate: {learning_rate}
+  precision: {precision}
 rounds: {{count: {rounds}, cohort: {cohort}, minimum: {cohort}}}
 update: {{grid_bits: 32, grid_step: 2^-24}}
 aggregate: {{weights: {weights}, weight_max: 4000}}

@@ -1,16 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""side_fedjax.py: FedJAX: its federated averaging with its 'jit' backend, or with its 'pmap' backend
-on two devices of one core each. The models are written in JAX; images have their channels last."""
+"""side_fedjax.py: FedJAX: its federated averaging with its 'jit' backend. The models are written in
+JAX; images have their channels last."""
 
-import os
 import sys
 
-mode = sys.argv[3]
-if "pmap" in mode:
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-
-import jax  # noqa: E402
+import jax
 
 jax.tree_map = jax.tree_util.tree_map  # FedJAX of 2023 still calls it by the name that is gone
 
@@ -100,7 +95,7 @@ def main():
     turns = peer_turns.Turns()
     place = peer_turns.Place(folder, name)
     world, forward = place.world, FORWARD.get(place.world.model, logreg)
-    fedjax.set_for_each_client_backend("pmap" if "pmap" in mode else "jit")
+    fedjax.set_for_each_client_backend("jit")
 
     def loss(p, batch, key):
         scores = jax.nn.log_softmax(forward(p, batch["x"], key))

@@ -2,13 +2,14 @@
 """torch_client.py: what a client does, in PyTorch, in one of its modes: some of 'compiled',
 'channels-last', 'bf16' in a text. The peers that leave training to their users train with it."""
 
-import torch
-import torch.nn.functional as F
-
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "train"))
+import torch
+import torch.nn.functional as F
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "train"))
 
 import peer_models  # noqa: E402
 
