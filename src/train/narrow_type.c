@@ -25,18 +25,18 @@ enum {
 };
 
 static const struct fed__narrow_type types[] = {
-    {TYPE(FLOAT16), "float16", 16, 1, 1, 10, -14, 65504, FED__OVERFLOW_INFINITE, 0},
-    {TYPE(BFLOAT16), "bfloat16", 16, 1, 1, 7, -126, 0x1.fep127, FED__OVERFLOW_INFINITE, 0},
-    {FLOAT8E4M3FN, "float8e4m3fn", 8, 1, 1, 3, -6, 448, FED__OVERFLOW_NAN, 0},
-    {FLOAT8E4M3FNUZ, "float8e4m3fnuz", 8, 1, 1, 3, -7, 240, FED__OVERFLOW_NAN, 1},
-    {FLOAT8E5M2, "float8e5m2", 8, 1, 1, 2, -14, 57344, FED__OVERFLOW_INFINITE, 0},
-    {FLOAT8E5M2FNUZ, "float8e5m2fnuz", 8, 1, 1, 2, -15, 57344, FED__OVERFLOW_NAN, 1},
-    {FLOAT4E2M1, "float4e2m1", 4, 1, 1, 1, 0, 6, FED__OVERFLOW_LARGEST, 0},
-    {FLOAT8E8M0, "float8e8m0", 8, 1, 0, 0, -127, 0x1p127, FED__OVERFLOW_NAN, 0},
-    {UINT4, "uint4", 4, 0, 0, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
-    {INT4, "int4", 4, 0, 1, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
-    {UINT2, "uint2", 2, 0, 0, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
-    {INT2, "int2", 2, 0, 1, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
+    {"float16", 65504, TYPE(FLOAT16), 16, 1, 1, 10, -14, FED__OVERFLOW_INFINITE, 0},
+    {"bfloat16", 0x1.fep127, TYPE(BFLOAT16), 16, 1, 1, 7, -126, FED__OVERFLOW_INFINITE, 0},
+    {"float8e4m3fn", 448, FLOAT8E4M3FN, 8, 1, 1, 3, -6, FED__OVERFLOW_NAN, 0},
+    {"float8e4m3fnuz", 240, FLOAT8E4M3FNUZ, 8, 1, 1, 3, -7, FED__OVERFLOW_NAN, 1},
+    {"float8e5m2", 57344, FLOAT8E5M2, 8, 1, 1, 2, -14, FED__OVERFLOW_INFINITE, 0},
+    {"float8e5m2fnuz", 57344, FLOAT8E5M2FNUZ, 8, 1, 1, 2, -15, FED__OVERFLOW_NAN, 1},
+    {"float4e2m1", 6, FLOAT4E2M1, 4, 1, 1, 1, 0, FED__OVERFLOW_LARGEST, 0},
+    {"float8e8m0", 0x1p127, FLOAT8E8M0, 8, 1, 0, 0, -127, FED__OVERFLOW_NAN, 0},
+    {"uint4", 0, UINT4, 4, 0, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
+    {"int4", 0, INT4, 4, 0, 1, 0, 0, FED__OVERFLOW_LARGEST, 0},
+    {"uint2", 0, UINT2, 2, 0, 0, 0, 0, FED__OVERFLOW_LARGEST, 0},
+    {"int2", 0, INT2, 2, 0, 1, 0, 0, FED__OVERFLOW_LARGEST, 0},
 };
 
 const struct fed__narrow_type *fed__narrow_type_find(int32_t onnx_type) {

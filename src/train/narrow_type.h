@@ -19,15 +19,13 @@ enum fed__overflow {
 };
 
 struct fed__narrow_type {
-  int32_t onnx; /* its number */
   const char *name;
+  double largest; /* of reals, as are the last four */
+  int32_t onnx;   /* its number */
   unsigned bits;
-  int is_real;
-  int is_signed;
-  /* Of reals. */
+  int is_real, is_signed;
   unsigned fraction_bits;
   int exponent_min; /* of normal numbers; at and below it numbers are equally far apart */
-  double largest;
   enum fed__overflow overflow;
   int one_zero; /* the code of minus zero is the NaN */
 };
