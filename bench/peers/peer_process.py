@@ -106,8 +106,7 @@ class Peer:
         return seconds, cpu
 
     def close(self):
-        pids = family(self.process.pid)
-        for pid in reversed(pids):
+        for pid in family(self.process.pid):  # parents first: some start their children anew
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
