@@ -5,17 +5,28 @@ An experiment has a name, title, note, source, unit, variants, and the functions
 Experiment names. A variant is one line of its table."""
 
 import os
+import re
 import subprocess
 
 import niid_model
 
 
-class Variant:
-    """A line: its partition, what it adds to the job, and what was published for it."""
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 
-    def __init__(self, name, title, partition, published, settings="", words=()):
-        self.name, self.title, self.partition = name, title, partition
-        self.published, self.settings, self.words = published, settings, list(words)
+
+class Variant:
+    """A line: the run that it is read off, that run's partition, what it adds to the job, and what
+    was published for it."""
+
+    def __init__(self, name, title, partition, published, settings="", run=None, words=()):
+        self.name, self.title, self.published, self.settings = name, title, published, settings
+        self.run = run or name
+        self.words = [*(("--partition", partition) if partition else ()), *words]
+
+
+def new_model(options, words, seed, path):
+    subprocess.run([options.fed, "model", "new", *words, "--seed", str(seed), "--out", path,
+                    "--quiet"], check=True)
 
 
 def idx_data(name):
@@ -49,9 +60,7 @@ class RoundsToTarget:
         return options.mnist
 
     def write_model(self, options, seed, path):
-        words = [options.fed, "model", "new", *self.model, "--input", "1,28,28", "--classes", "10",
-                 "--seed", str(seed), "--out", path, "--quiet"]
-        subprocess.run(words, check=True)
+        new_model(options, [*self.model, "--input", "1,28,28", "--classes", "10"], seed, path)
 
     def job(self, variant):
         return f"""version: 1
@@ -64,14 +73,15 @@ stop: {{metric: accuracy, at_least: {self.target}}}
 simulate: {{clients: 100}}
 """
 
-    def figure(self, summary, lines):
+    def figures(self, variant, summary, lines):
         best, before = 0.0, 0
         for line in lines:
             if not line.get("tested"):
                 continue
             found = line["tested"]["accuracy"]
             if found >= self.target:
-                return before + (self.target - best) / (found - best) * (line["round"] - before)
+                part = (self.target - best) / (found - best)
+                return (before + part * (line["round"] - before),)
             if found > best:
                 best = found
             before = line["round"]
@@ -122,12 +132,49 @@ aggregate: {{{variant.settings}}}
 simulate: {{clients: 10, partition: {{minimum: 10}}}}
 """
 
-    def figure(self, summary, lines):
+    def figures(self, variant, summary, lines):
         tested = [line["tested"] for line in lines if line.get("tested")]
-        return 100 * tested[-1]["accuracy"] if tested else None
+        return (100 * tested[-1]["accuracy"],) if tested else None
 
     def format(self, value):
         return f"{value:.2f}"
+
+
+class NaturalClients:
+    """An example of examples/ with clients that nobody made up: what federation is worth to them."""
+
+    unit = "area under the ROC curve, average precision"
+    lines = {"federated": "federated", "centralised": "centralised on pooled data",
+             "local": "each client alone, mean"}
+
+    def __init__(self, name, title, model, note, source, partition=None):
+        self.name, self.title, self.model, self.source = f"{name}-example", title, model, source
+        self.folder = name
+        self.missing = f"--{name} FOLDER says where its data is: examples/{name}/README.md"
+        self.note = note + (" On the job's test set or, where it has none, on the rows that the clients "
+                            "hold out: those of all clients, for local models too.")
+        words = ["--baselines", "centralised,local"]
+        self.variants = [Variant(key, text, partition, "none", run="run", words=words)
+                         for key, text in self.lines.items()]
+
+    def data(self, options):
+        return getattr(options, self.folder)
+
+    def write_model(self, options, seed, path):
+        new_model(options, self.model, seed, path)
+
+    def job(self, variant):
+        with open(os.path.join(EXAMPLES, self.folder, "job.yaml"), encoding="utf-8") as file:
+            return re.sub(r"file: \w+\.onnx", "file: model-start.onnx", file.read())
+
+    def figures(self, variant, summary, lines):
+        for row in summary["baselines"]:
+            if row["name"].startswith(variant.name):
+                return row["auc"], row["average_precision"]
+        return None
+
+    def format(self, value):
+        return f"{value:.3f}"
 
 
 ALL = [
@@ -142,5 +189,19 @@ ALL = [
         Variant("shards-1", "two shards a client, E = 1, B = 10", "shards:2", "350",
                 "epochs: 1, batch_size: 10")]),
     NiidBench(),
+    NaturalClients("heart", "Heart disease at four hospitals",
+                   ["logreg", "--input", "29", "--classes", "2"],
+                   "920 patients; examples/heart/job.yaml.",
+                   "UCI Heart Disease; nothing comparable was published with this split.",
+                   "folders"),
+    NaturalClients("machines", "Failures of machines by product type",
+                   ["mlp", "--input", "5", "--classes", "2", "--hidden", "32,32"],
+                   "10,000 machines, 3.4 % of them fail; examples/machines/job.yaml.",
+                   "UCI AI4I 2020; nothing comparable was published with this split."),
+    NaturalClients("fraud", "Card fraud at ten banks",
+                   ["mlp", "--input", "11", "--classes", "2", "--hidden", "32,16"],
+                   "The handbook's simulated transactions, 0.9 % of them frauds; examples/fraud/job.yaml.",
+                   "Le Borgne et al., Fraud detection handbook; nothing comparable was published with "
+                   "this split."),
 ]
 BY_NAME = [experiment.name for experiment in ALL]

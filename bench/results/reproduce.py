@@ -17,12 +17,18 @@ import sys
 
 import experiments
 
+EXAMPLES = experiments.EXAMPLES
 MARKS = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def folder_of(options, experiment, variant, seed):
+    """Variants that differ in what is read off a run share it."""
+    return os.path.join(options.out, experiment.name, variant.run, f"seed-{seed}")
 
 
 def run(options, experiment, variant, seed):
     """One simulation; its folder. The job file is written there, as a user would have it."""
-    folder = os.path.join(options.out, experiment.name, variant.name, f"seed-{seed}")
+    folder = folder_of(options, experiment, variant, seed)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "job.yaml"), "w", encoding="utf-8") as file:
         file.write(experiment.job(variant))
@@ -30,8 +36,7 @@ def run(options, experiment, variant, seed):
     if not os.path.exists(model):
         experiment.write_model(options, seed, model)
     words = [options.fed, "simulate", os.path.join(folder, "job.yaml"), "--resume", "--quiet",
-             "--data", experiment.data(options), "--partition", variant.partition,
-             "--seed", str(seed), "--out", os.path.join(folder, "run"), *variant.words]
+             "--data", experiment.data(options), *variant.words, "--seed", str(seed), "--out", os.path.join(folder, "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(words)}\nended with status {done.returncode}: {done.stderr}")
@@ -39,28 +44,32 @@ def run(options, experiment, variant, seed):
 
 
 def is_there(options, experiment, variant, seed):
-    folder = os.path.join(options.out, experiment.name, variant.name, f"seed-{seed}", "run")
-    return os.path.exists(os.path.join(folder, "summary.json"))
+    folder = folder_of(options, experiment, variant, seed)
+    return os.path.exists(os.path.join(folder, "run", "summary.json"))
 
 
-def figure_of(experiment, folder):
-    """What the experiment reads off a finished run; None if it was not reached."""
+def figures_of(experiment, variant, folder):
+    """The figures that the experiment reads off a finished run; None if they were not reached."""
     with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
         summary = json.load(file)
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
-        return experiment.figure(summary, [json.loads(line) for line in file])
+        return experiment.figures(variant, summary, [json.loads(line) for line in file])
 
 
 def spread_text(experiment, found):
-    """Mean ± deviation of those that got there, and how many did not."""
-    reached = [value for value in found if value is not None]
+    """Mean ± deviation of those that got there, and how many did not; of each of the figures."""
+    reached = [values for values in found if values is not None]
     if not found:
         return "not run"
     if not reached:
         return f"not reached ({len(found)} seeds)"
-    text = experiment.format(statistics.mean(reached))
-    if len(reached) > 1:
-        text += f" ± {experiment.format(statistics.stdev(reached))}"
+    parts = []
+    for values in zip(*reached):
+        text = experiment.format(statistics.mean(values))
+        if len(values) > 1:
+            text += f" ± {experiment.format(statistics.stdev(values))}"
+        parts.append(text)
+    text = ", ".join(parts)
     missed = len(found) - len(reached)
     return f"{text} ({len(reached)} of {len(found)} seeds)" if missed else text
 
@@ -75,7 +84,7 @@ def rows_of(options, experiment):
                 continue
             if not there:
                 print(f"{experiment.name}, {variant.name}, seed {seed}", file=sys.stderr, flush=True)
-            found.append(figure_of(experiment, run(options, experiment, variant, seed)))
+            found.append(figures_of(experiment, variant, run(options, experiment, variant, seed)))
         rows.append((variant.title, spread_text(experiment, found), str(len(found)),
                      variant.published))
     return rows
@@ -109,6 +118,9 @@ def main():
     parser.add_argument("--only", nargs="*", help=f"of {', '.join(experiments.BY_NAME)}")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--mnist", help="folder with MNIST's four files, as .gz")
+    parser.add_argument("--heart", default=os.path.join(EXAMPLES, "heart"))
+    parser.add_argument("--machines", help="folder as examples/machines/README.md says")
+    parser.add_argument("--fraud", help="folder as examples/fraud/README.md says")
     parser.add_argument("--fashion", default="/usr/share/datasets/fashion-mnist")
     parser.add_argument("--only-print", action="store_true", help="run nothing, print what is there")
     parser.add_argument("--write", metavar="PAGE", help="put the tables into this page, too")
