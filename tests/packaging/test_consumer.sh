@@ -3,7 +3,7 @@
 #
 # test_consumer.sh: install into a fresh prefix, then build and run the programs of examples/embed
 # against it in the three ways that are offered: find_package, pkg-config, and pkg-config with the
-# static library. And what docs/embedding.md quotes is in the example.
+# static library. And what docs/embedding.md quotes first is in the example.
 #   test_consumer.sh BUILD_FOLDER WORK_FOLDER
 set -eu
 build=$1 work=$2
@@ -45,8 +45,7 @@ refuse() {
 }
 
 echo "docs/embedding.md"
-# shellcheck disable=SC2016 # the page's own quotes
-sed -n '/^```c$/,/^```$/p' "$source/../../docs/embedding.md" | grep -v '^```' >"$work/quoted"
+awk '/^```$/ { exit } quoting; /^```c$/ { quoting = 1 }' "$source/../../docs/embedding.md" >"$work/quoted"
 [ -s "$work/quoted" ] || fail "the page quotes nothing"
 while read -r line; do
   sed 's/^ *//' "$source/embed.c" | grep -qxF -- "$line" || fail "embed.c does not say: $line"
