@@ -161,8 +161,15 @@ enum fed_precision {
                          bfloat16 and sum in float32; master weights stay float32 */
 };
 
-/* Which kernels: the fastest that this machine and its packages offer, or plain C. */
-enum fed_kernels { FED_KERNELS_AUTO, FED_KERNELS_REFERENCE, FED_KERNELS_ONEDNN };
+/* Which kernels: the fastest that this machine and its packages offer; plain C; oneDNN's alone; or
+ * the fastest without Winograd's tiles for convolutions of 3 x 3, whose rounding errors are plain
+ * C's, some times those of direct sums with AVX-512. */
+enum fed_kernels {
+  FED_KERNELS_AUTO,
+  FED_KERNELS_REFERENCE,
+  FED_KERNELS_ONEDNN,
+  FED_KERNELS_DIRECT
+};
 
 struct fed_train_options {
   enum fed_loss loss;

@@ -43,6 +43,7 @@ const char *fed__job_precision_name(enum fed_precision precision) { return preci
 static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
                                       [FED_KERNELS_REFERENCE] = "reference",
                                       [FED_KERNELS_ONEDNN] = "onednn",
+                                      [FED_KERNELS_DIRECT] = "direct",
                                       NULL};
 static const char *const weights[] = {
     [FED__WEIGHTS_EXAMPLES] = "examples", [FED__WEIGHTS_UNIFORM] = "uniform", NULL};
@@ -161,8 +162,9 @@ static const struct fed__setting train[] = {
      .meaning = "f32; bf16: products of bfloat16 summed in float32, where the machine can; or f64 "
                 "to check results: plain C, slow"},
     {"kernels", FED__SETTING_WORD, OPTION(kernels), .initial = "auto", .words = kernels,
-     .meaning = "auto: the fastest that each machine has; reference: plain C, so that all "
-                "machines agree bit for bit"},
+     .meaning = "auto: the fastest that each machine has; direct: the same without Winograd's "
+                "tiles for 3 x 3 convolutions; reference: plain C, so that all machines agree "
+                "bit for bit"},
     {"checkpoint", FED__SETTING_FLAG, OPTION(checkpoint), .initial = "false",
      .meaning = "compute activations again where that saves memory"},
     {"memory_max", FED__SETTING_SIZE, OPTION(memory_bytes_max), .initial = "0 B",

@@ -85,6 +85,7 @@ static int read_setting(const struct fed__invocation *invocation,
   static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
                                         [FED_KERNELS_REFERENCE] = "reference",
                                         [FED_KERNELS_ONEDNN] = "onednn",
+                                        [FED_KERNELS_DIRECT] = "direct",
                                         NULL};
   unsigned precision, table;
   FED_TRY(find_word(invocation, "precision", precisions, &precision));
@@ -166,7 +167,7 @@ static int verify_model(struct fed__invocation *invocation) {
 
 static const struct fed__option verify_options[] = {
     {"precision", "PRECISION", "f32 or f64", "f32"},
-    {"kernels", "KERNELS", "auto, reference or onednn", "auto"},
+    {"kernels", "KERNELS", "direct, auto, reference or onednn", "direct"},
     {"factor", "NUMBER", "times the answers' tolerances, which are for f32", "1"},
     {0}};
 static const char *const verify_examples[] = {

@@ -29,7 +29,7 @@ struct best {
   struct fed_kernel_table table;
   char name[32];
 };
-static struct best best_f32, best_bf16;
+static struct best best_f32, best_direct, best_bf16;
 static int best_code; /* of loading oneDNN, which may be missing but not broken */
 static pthread_once_t best_once = PTHREAD_ONCE_INIT;
 
@@ -52,27 +52,28 @@ static void fill_best(void) {
   best_code = code == FED_E_UNSUPPORTED ? FED_OK : code;
   fed_error_clear();
   fill_products(&best_f32, base, fed__vector_gemm_find());
+  fill_products(&best_direct, base, fed__vector_gemm_find());
   fill_products(&best_bf16, base, fed__vector_gemm_find_bf16());
-  if (code == FED_OK) best_bf16.table.conv_new = fed__onednn_conv_new_bf16;
+  if (code != FED_OK) return;
+  best_f32.table.conv_new = fed__onednn_conv_new_tiled;
+  best_bf16.table.conv_new = fed__onednn_conv_new_bf16;
 }
 
-static int choose_automatically(const struct fed_kernel_table **table) {
+static int choose_automatically(const struct best *best, const struct fed_kernel_table **table) {
   pthread_once(&best_once, fill_best);
   if (best_code != FED_OK) return fed__kernels_onednn(table); /* the message is per thread */
-  *table = &best_f32.table;
+  *table = &best->table;
   return FED_OK;
 }
 
 static int choose_bf16(enum fed_kernels wanted, const struct fed_kernel_table **table) {
-  if (wanted != FED_KERNELS_AUTO)
+  if (wanted != FED_KERNELS_AUTO && wanted != FED_KERNELS_DIRECT)
     return FED_RAISE(FED_E_UNSUPPORTED,
                      "bfloat16 is for the kernels that are chosen automatically");
   if (!fed__vector_gemm_find_bf16())
     return FED_RAISE(FED_E_UNSUPPORTED, "this processor has no instructions for bfloat16 "
                                         "(AVX512-BF16): use the precision f32");
-  FED_TRY(choose_automatically(table));
-  *table = &best_bf16.table;
-  return FED_OK;
+  return choose_automatically(&best_bf16, table);
 }
 
 int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,
@@ -81,13 +82,16 @@ int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,
   if (precision == FED_PRECISION_BF16) return choose_bf16(wanted, table);
   switch (wanted) {
   case FED_KERNELS_AUTO:
-    return choose_automatically(table);
+    return choose_automatically(&best_f32, table);
+  case FED_KERNELS_DIRECT:
+    return choose_automatically(&best_direct, table);
   case FED_KERNELS_ONEDNN:
     return fed__kernels_onednn(table);
   case FED_KERNELS_REFERENCE:
     *table = &fed__kernels_reference_f32;
     return FED_OK;
   }
-  return FED_RAISE(FED_E_USAGE, "expected kernels auto, reference or onednn, found number %d",
+  return FED_RAISE(FED_E_USAGE,
+                   "expected kernels auto, reference, onednn or direct, found number %d",
                    (int)wanted);
 }

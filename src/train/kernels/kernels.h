@@ -42,6 +42,7 @@ struct fed_conv {
   struct fed_window window;
   int has_bias;
   int rounds; /* operands to bfloat16; the reference does not */
+  int tiles;  /* may go by Winograd's tiles; the reference does not */
 };
 
 /* What average_pool divides a window's sum by. */

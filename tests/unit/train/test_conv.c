@@ -463,6 +463,14 @@ static void onednn_table_convolves(void **state) {
   check_table(table);
 }
 
+/* With Winograd's tiles, where the processor has them. */
+static void automatic_table_convolves(void **state) {
+  (void)state;
+  const struct fed_kernel_table *table = NULL;
+  assert_int_equal(fed__kernels_choose(FED_KERNELS_AUTO, FED_PRECISION_F32, &table), FED_OK);
+  check_convs(table);
+}
+
 /* oneDNN computes every convolution here but those of groups with few channels; a mistake in
  * describing one to it would hide behind the reference, which takes over what oneDNN refuses. Other
  * bits show that it computed. */
@@ -574,6 +582,7 @@ int main(void) {
       cmocka_unit_test(contradictory_convs_are_refused),
       cmocka_unit_test(float_reference_convolves),
       cmocka_unit_test(onednn_table_convolves),
+      cmocka_unit_test(automatic_table_convolves),
       cmocka_unit_test(onednn_computes_itself),
       cmocka_unit_test(onednn_threads_agree),
       cmocka_unit_test(failing_allocations_are_reported),

@@ -8,9 +8,10 @@
  * one after the other) and oneDNN's scratch memory: about the bytes of x + y + w in all. Calls
  * allocate nothing but the few words of oneDNN's argument list.
  *
- * Kernels of 3 × 3 go by Winograd's F(4 × 4, 3 × 3) where oneDNN has it (AVX-512), which multiplies
- * a quarter as often: two thirds of the time over 28 × 28, and errors no larger than those of sums
- * one by one, as plain C forms them (5e-6 of the typical result at most; directly, 1e-6).
+ * Kernels of 3 × 3 may go by Winograd's F(4 × 4, 3 × 3) where oneDNN has it (AVX-512), which
+ * multiplies a quarter as often: two thirds of the time over 28 × 28, and errors no larger than
+ * those of sums one by one, as plain C forms them (5e-6 of the typical result at most; directly,
+ * 1e-6).
  *
  * What oneDNN does not implement, and what fails inside it, is left to the reference.
  */
@@ -260,7 +261,7 @@ static void free_passes(struct onednn_conv *state) {
 /* For a few small channels the tiles' overhead is more than what they save. */
 static int winograd_pays(const struct fed_conv *conv) {
   const struct fed_window *window = &conv->window;
-  int fits = conv->groups == 1 && !conv->rounds && first_axis(window) == 1;
+  int fits = conv->tiles && conv->groups == 1 && first_axis(window) == 1;
   for (int axis = 1; axis < FED_SPATIAL; axis++)
     fits &= window->kernel[axis] == 3 && window->stride[axis] == 1 && window->dilation[axis] == 1;
   return fits && conv->in_channels >= 16 && conv->out_channels >= 16 &&
@@ -373,6 +374,13 @@ int fed__onednn_conv_new(const struct fed_context *context, const struct fed_con
   fed__kernel_instance_free(*instance);
   *instance = NULL;
   return code;
+}
+
+int fed__onednn_conv_new_tiled(const struct fed_context *context, const struct fed_conv *shape,
+                               struct fed_kernel_instance **instance) {
+  struct fed_conv tiled = *shape;
+  tiled.tiles = 1;
+  return fed__onednn_conv_new(context, &tiled, instance);
 }
 
 int fed__onednn_conv_new_bf16(const struct fed_context *context, const struct fed_conv *shape,

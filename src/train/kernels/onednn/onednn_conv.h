@@ -10,6 +10,10 @@
 
 FED_MUST int fed__onednn_conv_new(const struct fed_context *context, const struct fed_conv *shape,
                                   struct fed_kernel_instance **instance);
+/* By Winograd's tiles where they pay. */
+FED_MUST int fed__onednn_conv_new_tiled(const struct fed_context *context,
+                                        const struct fed_conv *shape,
+                                        struct fed_kernel_instance **instance);
 /* Operands are rounded to bfloat16 where oneDNN can work with that. */
 FED_MUST int fed__onednn_conv_new_bf16(const struct fed_context *context,
                                        const struct fed_conv *shape,
