@@ -28,6 +28,14 @@ struct fed__agent_object {
   struct fed_buffer bytes;
 };
 
+/* An approval that was found good: of these objects, by this signer, and not looked at again before
+ * `until_ms` (wall clock). */
+struct fed__agent_approved {
+  struct fed__digest approval, plan, graph;
+  struct fed__identity signer;
+  int64_t from_ms, until_ms; /* both 0: none yet */
+};
+
 struct fed__agent_refusal {
   char job[FED__NAME_MAX + 1];
   int code;
@@ -42,6 +50,7 @@ struct fed__agent {
   struct fed__http_client *client;
   struct fed__worker worker;
   struct fed__agent_object plan, graph, approval, parameters, server_state;
+  struct fed__agent_approved approved;
   struct fed__agent_refusal refusals[FED__AGENT_REFUSALS_MAX]; /* a ring */
   size_t refusal_count;
   uint64_t *example_counts; /* by data set of the policy: 0 until opened */

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define UPLOAD_TRIES 8
+#define APPROVED_MS 60000
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
@@ -41,14 +42,39 @@ static int fetch(struct fed__agent *agent, ProtobufCBinaryData hash_bytes,
 
 /* The job is what the operator signed, not what the server says. The graph is fetched by the hash
  * that was signed; the plan is here, and not read before this. */
-static int check_approval(const struct fed__agent *agent, const Fed__Task *task,
+static int verify_approval(struct fed__agent *agent, const struct fed__approved_job *job,
+                           int64_t wall_ms) {
+  struct fed__agent_approved *approved = &agent->approved;
+  approved->until_ms = 0;
+  FED_TRY(fed__approval_verify(agent->context, fed_buffer_slice(&agent->identity.ca_der),
+                               fed_buffer_slice(&agent->approval.bytes), wall_ms, job,
+                               &approved->signer));
+  approved->approval = agent->approval.hash;
+  approved->plan = job->plan;
+  approved->graph = job->graph;
+  approved->from_ms = wall_ms;
+  approved->until_ms = wall_ms + APPROVED_MS;
+  if (approved->signer.not_after_ms < approved->until_ms)
+    approved->until_ms = approved->signer.not_after_ms;
+  return FED_OK;
+}
+
+/* Reading certificates and checking signatures takes longer than all the rest of a small task: what
+ * was found good a moment ago is not looked at again. */
+static int check_approval(struct fed__agent *agent, const Fed__Task *task,
                           struct fed__identity *signer) {
+  const struct fed__agent_approved *approved = &agent->approved;
   struct fed_clock *clock = agent->context->clock;
+  const int64_t wall_ms = clock->wall_ms(clock);
   struct fed__approved_job job = {.plan = agent->plan.hash};
   memcpy(job.graph.bytes, task->graph.data, sizeof job.graph.bytes);
-  return fed__approval_verify(agent->context, fed_buffer_slice(&agent->identity.ca_der),
-                              fed_buffer_slice(&agent->approval.bytes), clock->wall_ms(clock), &job,
-                              signer);
+  const int known = wall_ms >= approved->from_ms && wall_ms < approved->until_ms &&
+                    fed__digest_equal(&approved->approval, &agent->approval.hash) &&
+                    fed__digest_equal(&approved->plan, &job.plan) &&
+                    fed__digest_equal(&approved->graph, &job.graph);
+  if (!known) FED_TRY(verify_approval(agent, &job, wall_ms));
+  *signer = approved->signer;
+  return FED_OK;
 }
 
 /* ---- the owner's policy --------------------------------------------------------------------- */
