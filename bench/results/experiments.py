@@ -35,6 +35,7 @@ def idx_data(name):
   format: idx
   inputs: {{file: train-images-idx3-ubyte.gz, shape: [1, 28, 28]}}
   target: {{file: train-labels-idx1-ubyte.gz, classes: 10}}
+  holdout: 0
 evaluate:
   federated: false
   test: {{folder: ., inputs: t10k-images-idx3-ubyte.gz, target: t10k-labels-idx1-ubyte.gz}}
