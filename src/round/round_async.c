@@ -99,11 +99,12 @@ static void open_version(struct fed__round *round, struct fed__round_driver *dri
   settle(round, driver, now_ms);
 }
 
+/* While some are at work it goes on at once: their answers are wanted. */
 void fed__round_gather_async(struct fed__round *round, struct fed__round_driver *driver,
                              int64_t now_ms) {
   round->phase = FED__PHASE_GATHERING;
   round->gather_since_ms = now_ms;
-  if (round->waiting_count + round->cohort_count >= round->settings.minimum)
+  if (round->cohort_count > 0 || round->waiting_count >= round->settings.minimum)
     open_version(round, driver, now_ms);
 }
 

@@ -26,7 +26,8 @@ static struct liar {
   size_t object_count;
   Fed__Task task;
   int task_given;
-  _Atomic int over; /* the agent came again, or reported a failure */
+  ProtobufCBinaryData second_graph; /* of a second task under the same approval; empty: none */
+  _Atomic int over;                 /* the agent came again, or reported a failure */
   int refusal_code, failure_code;
   char refusal[600];
 } liar;
@@ -63,9 +64,11 @@ static void check_in(struct fed__http_exchange *exchange) {
                    FED_OK);
   note_refusals((Fed__CheckIn *)hello);
   fed__wire_free(&liar.loopback.context, hello);
-  if (liar.task_given) liar.over = 1;
-  if (!liar.task_given) reply.task = &liar.task;
-  liar.task_given = 1;
+  const int offers_second = liar.task_given == 1 && liar.second_graph.len;
+  if (liar.task_given && !offers_second) liar.over = 1;
+  if (offers_second) liar.task.graph = liar.second_graph;
+  if (!liar.task_given || offers_second) reply.task = &liar.task;
+  liar.task_given++;
   reply.come_back_ms = 1;
   answer_message(exchange, &reply.base);
 }
@@ -254,6 +257,18 @@ static void another_graph_is_refused(void **state) {
   assert_refused(FED_E_SIGNATURE, other);
 }
 
+/* An approval that was found good a moment ago is good for what it signs only. */
+static void another_graph_is_refused_after_a_good_task(void **state) {
+  (void)state;
+  struct object *plan = put_plan("test"), *graph = put_text("a model"), *other = put_text("bad");
+  offer(plan, graph, put_approval(&liar.loopback.ca, &liar.loopback.operator_, plan, graph));
+  liar.second_graph = (ProtobufCBinaryData){FED__HASH_BYTES, other->hash.bytes};
+  run_agent();
+  assert_true(graph->fetched);
+  assert_int_equal(liar.refusal_code, FED_E_SIGNATURE);
+  assert_false(other->fetched);
+}
+
 static void another_jobs_approval_is_refused(void **state) {
   (void)state;
   struct object *plan = put_plan("test"), *graph = put_text("a model");
@@ -352,17 +367,12 @@ static void the_policy_names_the_signers(void **state) {
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_liar, close_liar)
   const struct CMUnitTest tests[] = {
-      TEST(a_signed_job_is_taken_up),
-      TEST(another_plan_is_refused),
-      TEST(another_graph_is_refused),
-      TEST(another_jobs_approval_is_refused),
-      TEST(an_agents_approval_is_refused),
-      TEST(the_servers_approval_is_refused),
-      TEST(another_authoritys_operator_is_refused),
-      TEST(a_self_made_certificate_is_refused),
-      TEST(an_expired_certificate_is_refused),
-      TEST(what_is_no_approval_is_refused),
-      TEST(the_policy_names_the_signers),
+      TEST(a_signed_job_is_taken_up),           TEST(another_plan_is_refused),
+      TEST(another_graph_is_refused),           TEST(another_graph_is_refused_after_a_good_task),
+      TEST(another_jobs_approval_is_refused),   TEST(an_agents_approval_is_refused),
+      TEST(the_servers_approval_is_refused),    TEST(another_authoritys_operator_is_refused),
+      TEST(a_self_made_certificate_is_refused), TEST(an_expired_certificate_is_refused),
+      TEST(what_is_no_approval_is_refused),     TEST(the_policy_names_the_signers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

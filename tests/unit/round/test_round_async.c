@@ -198,6 +198,23 @@ static void nothing_begins_below_the_minimum(void **state) {
   fed__round_clear(&script.round);
 }
 
+/* Two have answered and not yet asked again; the one at work is fewer than the minimum to begin. */
+static void those_at_work_go_on_though_few_are_there(void **state) {
+  (void)state;
+  const struct fed__round_settings settings = settings_of_async();
+  struct script script;
+  begin(&script, &settings, 3);
+  fed__round_resume_closing(&script.round, 0);
+  for (uint32_t client = 0; client < 3; client++) check_in(&script, client);
+  model(&script);
+  assert_effects(answer(&script, 0, 1, 1), "count %u", 0);
+  assert_effects(answer(&script, 1, 1, 1), "count %u, close", 1);
+  assert_string_equal(model(&script), "open");
+  assert_int_equal(script.round.phase, FED__PHASE_EXCHANGE);
+  assert_effects(answer(&script, 2, 1, 1), "count %u", 2);
+  fed__round_clear(&script.round);
+}
+
 static void it_ends_and_evaluates_in_step(void **state) {
   (void)state;
   struct fed__round_settings settings = settings_of_async();
@@ -234,6 +251,7 @@ int main(void) {
       cmocka_unit_test(tasks_that_are_overdue_are_given_up),
       cmocka_unit_test(a_version_that_cannot_be_made_loses_its_answers),
       cmocka_unit_test(nothing_begins_below_the_minimum),
+      cmocka_unit_test(those_at_work_go_on_though_few_are_there),
       cmocka_unit_test(it_ends_and_evaluates_in_step),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
