@@ -111,7 +111,7 @@ struct fed__fault_settings {
   double lost, resend_s;
   double duplicated, delayed, reordered, delay_s;
   double client_crash, client_restart_s;
-  double server_crash, server_restart_s;
+  double server_crash, server_crash_waiting, server_restart_s;
 };
 
 /* At which clients a version is measured while a simulation runs. */

@@ -76,6 +76,9 @@ const struct fed__setting fed__simulate_fault_settings[] = {
      .minimum = 0.001, .maximum = DAY_S, .unit = "s", .meaning = "until it is back"},
     {"server_crash", FED__SETTING_NUMBER, AT(faults.server_crash), .initial = "0", .maximum = 1,
      .below = 1, .meaning = "the part of attempts at a round in which the server crashes"},
+    {"server_crash_waiting", FED__SETTING_NUMBER, AT(faults.server_crash_waiting), .initial = "0",
+     .maximum = 1, .below = 1,
+     .meaning = "the part of waits without an open round in which the server crashes"},
     {"server_restart", FED__SETTING_DURATION, AT(faults.server_restart_s), .initial = "1 min",
      .maximum = DAY_S, .unit = "s", .meaning = "until it is back"},
     {NULL}};

@@ -89,9 +89,8 @@ static int64_t delay_us(struct fed__simulation *simulation) {
   return drawn_delay_us(simulation, FED__FAULT_DELAYED);
 }
 
-/* The client checks in, at what was `planned_us`: if it has left since then, it does when it is
- * back. */
-static int check_in(struct fed__simulation *simulation, uint32_t client, int64_t planned_us) {
+int fed__delivery_check_in(struct fed__simulation *simulation, uint32_t client,
+                           int64_t planned_us) {
   const struct fed__presence there = presence(simulation, client, planned_us);
   if (!there.is_there || there.until_us <= simulation->now_us) return FED_OK;
   if (is_lost(simulation))
@@ -104,7 +103,7 @@ static int check_in(struct fed__simulation *simulation, uint32_t client, int64_t
 static int comes(struct fed__simulation *simulation, uint32_t client, int64_t planned_us) {
   FED_TRY(put(simulation, FED__QUEUED_LEAVES, client,
               presence(simulation, client, planned_us).until_us));
-  return check_in(simulation, client, planned_us);
+  return fed__delivery_check_in(simulation, client, planned_us);
 }
 
 static int leaves(struct fed__simulation *simulation, uint32_t client, int64_t planned_us) {
@@ -278,7 +277,7 @@ static int answers(struct fed__simulation *simulation, const struct fed__queued_
     FED_TRY(arrives_again(simulation, answer));
   FED_TRY(arrive(simulation, answer));
   if (is_lost(simulation)) return send_again(simulation, answer, &kept);
-  return check_in(simulation, answer->client, answer->time_us);
+  return fed__delivery_check_in(simulation, answer->client, answer->time_us);
 }
 
 /* What was to happen while the server was down happens when it is back. */
@@ -291,88 +290,9 @@ int fed__delivery_next(struct fed__simulation *simulation) {
   case FED__QUEUED_LEAVES:
     return leaves(simulation, event.client, event.time_us);
   case FED__QUEUED_ASKS:
-    return check_in(simulation, event.client, event.time_us);
+    return fed__delivery_check_in(simulation, event.client, event.time_us);
   case FED__QUEUED_ANSWERS:
     return answers(simulation, &event);
   }
   return FED_OK;
-}
-
-/* ---- the server ----------------------------------------------------------------------------- */
-
-/* What a server finds in its events: who trained when, with which loss. Who was there or was chosen
- * without an answer is forgotten, as in server/run_facts.c. */
-static void recall_facts(struct fed__round *round, struct fed__round *before) {
-  for (uint32_t client = 0; client < before->client_count; client++) {
-    const struct fed__client_facts *known = fed__round_facts(before, client);
-    if (!known) return;
-    struct fed__client_facts *facts = fed__round_facts(round, client);
-    facts->group = known->group;
-    facts->example_count = known->example_count;
-    if (!known->reported_round) continue;
-    facts->loss = known->loss;
-    facts->duration_ms = known->duration_ms;
-    facts->chosen_round = facts->reported_round = known->reported_round;
-    facts->chosen_count = facts->reported_count = known->reported_count;
-  }
-}
-
-/* Nobody is at work in asynchronous training any more. Later tasks have other numbers, so that
- * answers to these are known for what they are. */
-static void forget_tasks(struct fed__round *round, const struct fed__round *before) {
-  for (uint32_t client = 0; round->tasks && client < round->client_count; client++)
-    round->tasks[client] = (struct fed__open_task){.round = before->tasks[client].round,
-                                                   .number = before->tasks[client].number};
-}
-
-/* A server that starts: it knows the versions and the open round's cohort, and nobody waits. */
-static int restart(struct fed__simulation *simulation, struct fed__round *before,
-                   int model_stored) {
-  struct fed__round *round = &simulation->round;
-  const int64_t now_ms = simulation->now_us / 1000;
-  const enum fed__round_end ending =
-      before->kind == FED__ROUND_EVALUATE ? before->ending : FED__END_NONE;
-  FED_TRY(fed__round_init(round, simulation->context, &before->settings, simulation->version,
-                          ending, now_ms));
-  round->job_started_ms = before->job_started_ms;
-  FED_TRY(fed__round_set_client_count(round, before->client_count));
-  recall_facts(round, before);
-  forget_tasks(round, before);
-  if (model_stored || fed__round_is_asynchronous(round)) {
-    fed__round_resume_closing(round, simulation->version);
-    return FED_OK;
-  }
-  FED_TRY(fed__round_resume(round, before->round, before->attempt + 1, before->cohort,
-                            before->cohort_count, now_ms, &simulation->driver));
-  return simulation->code;
-}
-
-/* Whoever waited for an answer checks in anew. */
-static int reconnect(struct fed__simulation *simulation, const struct fed__round *before,
-                     int64_t crashed_us) {
-  for (uint32_t client = 0; client < before->client_count; client++)
-    if (before->waiting[client]) FED_TRY(check_in(simulation, client, crashed_us));
-  return FED_OK;
-}
-
-/* Asynchronous training goes on from the last version as if it had just been made. */
-static int make_version_anew(struct fed__simulation *simulation, uint32_t attempt) {
-  const struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
-  FED_TRY(fed__delivery_step(simulation, &event));
-  if (fed__round_is_asynchronous(&simulation->round)) /* still: the time may be over */
-    simulation->round.attempt = simulation->open.attempt = attempt;
-  return FED_OK;
-}
-
-int fed__delivery_crash_server(struct fed__simulation *simulation, int model_stored) {
-  struct fed__round before = simulation->round;
-  const int64_t crashed_us = simulation->now_us;
-  simulation->now_us += to_us(simulation->job->simulate.faults.server_restart_s);
-  simulation->crash_after = UINT32_MAX;
-  int code = restart(simulation, &before, model_stored);
-  if (code == FED_OK) code = reconnect(simulation, &before, crashed_us);
-  if (code == FED_OK && !model_stored && fed__round_is_asynchronous(&before))
-    code = make_version_anew(simulation, before.attempt + 1);
-  fed__round_clear(&before);
-  return code;
 }

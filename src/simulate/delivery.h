@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * delivery.h: what lies between the state table and the clients' work: devices that come and go,
- * tasks and answers on their way, what is lost, late, double or out of order on it, and crashes. It
- * turns the table's GIVE_TASK into events in the queue, and those into the table's events.
+ * tasks and answers on their way, what is lost, late, double or out of order on it, and clients
+ * that crash. It turns the table's GIVE_TASK into events in the queue, and those into the table's
+ * events.
  *
  * A client does one thing at a time: it waits (the table has its check-in), works (its answer or
  * its next check-in is in the queue), or is away. Where devices come and go, the next time that it
@@ -37,9 +38,9 @@ FED_MUST int fed__delivery_give_task(struct fed__simulation *simulation, uint32_
 /* The next of the queue happens; there must be one. */
 FED_MUST int fed__delivery_next(struct fed__simulation *simulation);
 
-/* The server crashes and comes back as a real one does. `model_stored` 0: in the open round, which
- * is void and runs again with the same cohort. 1: the round's model is stored; the table waits for
- * its MODEL event again. */
-FED_MUST int fed__delivery_crash_server(struct fed__simulation *simulation, int model_stored);
+/* The client checks in, at what was `planned_us`: if it has left since then, it does when it is
+ * back. */
+FED_MUST int fed__delivery_check_in(struct fed__simulation *simulation, uint32_t client,
+                                    int64_t planned_us);
 
 #endif

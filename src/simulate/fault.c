@@ -19,7 +19,8 @@ static const struct {
              [FED__FAULT_DELAYED] = KIND(delayed),
              [FED__FAULT_REORDERED] = KIND(reordered),
              [FED__FAULT_CLIENT_CRASH] = KIND(client_crash),
-             [FED__FAULT_SERVER_CRASH] = KIND(server_crash)};
+             [FED__FAULT_SERVER_CRASH] = KIND(server_crash),
+             [FED__FAULT_SERVER_CRASH_WAITING] = KIND(server_crash_waiting)};
 
 static double probability(const struct fed__fault_settings *settings, enum fed__fault fault) {
   double part;

@@ -9,6 +9,7 @@
 #include "simulate/simulation.h"
 #include "base/memory.h"
 #include "base/raise.h"
+#include "simulate/server_crash.h"
 
 #define NEVER INT64_MAX
 #define DEADLINES_MAX 1000 /* in a row without an answer that counts */
@@ -53,6 +54,7 @@ static void open_round(struct fed__simulation *simulation) {
   simulation->open.kind = round->kind;
   simulation->open.cohort = round->cohort_count;
   simulation->crash_after = fed__fault_server_crash(&simulation->faults, answers_wanted(round));
+  simulation->watched = FED__PHASE_COUNT;
 }
 
 static void tell_round(struct fed__simulation *simulation) {
@@ -297,38 +299,37 @@ static int close_round(struct fed__simulation *simulation, struct fed__round_eve
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-/* In the open round: its attempt is void, and the next one has the same cohort, if there are
- * cohorts. */
-static int crash_in_round(struct fed__simulation *simulation) {
-  fed__delivery_note(simulation, FED__TROUBLE_SERVER_CRASH);
-  simulation->open.failure = fed__round_is_asynchronous(&simulation->round)
-                                 ? "the server crashed; the version is made anew"
-                                 : "the server crashed; the round runs again with the same cohort";
-  tell_round(simulation);
-  return fed__delivery_crash_server(simulation, 0);
-}
-
-/* When a round's model is stored but the table does not know of it. */
-static int crash_after_round(struct fed__simulation *simulation) {
-  fed__delivery_note(simulation, FED__TROUBLE_SERVER_CRASH);
-  return fed__delivery_crash_server(simulation, 1);
+/* An open round's attempt is void, and the next one has the same cohort, if there are cohorts. */
+static int crash(struct fed__simulation *simulation) {
+  if (simulation->round.phase == FED__PHASE_EXCHANGE) {
+    simulation->open.failure = fed__round_is_asynchronous(&simulation->round)
+                                   ? "the server crashed; the version is made anew"
+                                   : "the server crashed; the round runs again with the same "
+                                     "cohort";
+    tell_round(simulation);
+  }
+  return fed__server_crash(simulation);
 }
 
 /* The model, when the table asked for one. */
+static int settle_model(struct fed__simulation *simulation) {
+  struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
+  simulation->closing = 0;
+  FED_TRY(close_round(simulation, &event));
+  if (simulation->crash_after != UINT32_MAX && event.type == FED__EVENT_MODEL &&
+      simulation->round.kind == FED__ROUND_TRAIN)
+    FED_TRY(fed__server_crash(simulation)); /* it is stored, and the table does not know of it */
+  event.now_ms = simulation->now_us / 1000;
+  return fed__delivery_step(simulation, &event);
+}
+
 static int settle(struct fed__simulation *simulation) {
-  while (simulation->closing) {
-    struct fed__round_event event = fed__delivery_event(simulation, FED__EVENT_MODEL);
-    simulation->closing = 0;
-    FED_TRY(close_round(simulation, &event));
-    if (simulation->crash_after != UINT32_MAX && event.type == FED__EVENT_MODEL &&
-        simulation->round.kind == FED__ROUND_TRAIN)
-      FED_TRY(crash_after_round(simulation));
-    event.now_ms = simulation->now_us / 1000;
-    FED_TRY(fed__delivery_step(simulation, &event));
+  while (simulation->closing) FED_TRY(settle_model(simulation));
+  fed__server_watch(simulation);
+  while (fed__server_is_to_crash(simulation)) {
+    FED_TRY(crash(simulation));
+    fed__server_watch(simulation);
   }
-  while (simulation->round.phase == FED__PHASE_EXCHANGE &&
-         simulation->round.reported_count >= simulation->crash_after)
-    FED_TRY(crash_in_round(simulation));
   return FED_OK;
 }
 
@@ -396,6 +397,10 @@ static int next_event(struct fed__simulation *simulation) {
   if ((queue_us == NEVER && timer_us == NEVER) || gathers_in_vain(simulation))
     return raise_no_round(simulation);
   if (waits_in_vain(simulation)) return raise_no_answers(simulation);
+  if (simulation->crash_us <= queue_us && simulation->crash_us <= timer_us) {
+    simulation->now_us = simulation->crash_us;
+    return FED_OK;
+  }
   if (queue_us > timer_us) return let_time_pass(simulation, timer_us);
   return fed__delivery_next(simulation);
 }
@@ -513,6 +518,8 @@ int fed__simulation_init(struct fed__simulation *simulation,
       .model = setting->model,
       .observer = setting->observer,
       .crash_after = UINT32_MAX,
+      .crash_us = INT64_MAX,
+      .watched = FED__PHASE_COUNT,
       .faults = {.settings = &setting->job->simulate.faults, .seed = setting->job->seed}};
   fed__event_queue_init(&simulation->queue, setting->context);
   const int code = build(simulation, setting);

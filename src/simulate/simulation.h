@@ -76,7 +76,9 @@ struct fed__simulation {
   struct fed__faults faults;
   uint64_t trouble[FED__TROUBLE_COUNT]; /* of the whole run */
   uint32_t crash_after;                 /* the server crashes with so many answers of the open
-                                           round; UINT32_MAX: it does not */
+                                           round, or clients that wait for one … */
+  int64_t crash_us;                     /* … or, after a failed attempt, then */
+  enum fed__round_phase watched;        /* last, for fed__server_watch */
   size_t training_bytes;                /* of memory, that training takes */
   uint32_t eligible_count;              /* clients that take part: with enough examples … */
   uint32_t small_memory_count;          /* … and the memory; so many have the examples only */

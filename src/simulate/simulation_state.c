@@ -12,10 +12,10 @@
 
 /* The simulation's own numbers. */
 struct numbers {
-  int64_t now_us, progress_us;
+  int64_t now_us, progress_us, crash_us;
   uint64_t version, visits_done, visit_count, visits_max, queue_count, queue_next_number;
   uint64_t training_bytes, trouble[FED__TROUBLE_COUNT], faults_drawn[FED__FAULT_COUNT];
-  uint32_t eligible_count, small_memory_count, crash_after, reserved;
+  uint32_t eligible_count, small_memory_count, crash_after, watched;
 };
 
 static int resize_visits(struct fed__simulation *simulation, const struct numbers *numbers) {
@@ -41,7 +41,9 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
                             .training_bytes = simulation->training_bytes,
                             .eligible_count = simulation->eligible_count,
                             .small_memory_count = simulation->small_memory_count,
-                            .crash_after = simulation->crash_after};
+                            .crash_after = simulation->crash_after,
+                            .crash_us = simulation->crash_us,
+                            .watched = simulation->watched};
   memcpy(numbers.trouble, simulation->trouble, sizeof numbers.trouble);
   memcpy(numbers.faults_drawn, simulation->faults.drawn, sizeof numbers.faults_drawn);
   FED_TRY(fed__checkpoint_bytes(checkpoint, "simulation", &numbers, sizeof numbers));
@@ -55,6 +57,8 @@ static int carry_numbers(struct fed__simulation *simulation, struct fed__checkpo
   simulation->small_memory_count = numbers.small_memory_count;
   simulation->training_bytes = numbers.training_bytes;
   simulation->crash_after = numbers.crash_after;
+  simulation->crash_us = numbers.crash_us;
+  simulation->watched = numbers.watched;
   memcpy(simulation->trouble, numbers.trouble, sizeof numbers.trouble);
   memcpy(simulation->faults.drawn, numbers.faults_drawn, sizeof numbers.faults_drawn);
   FED_TRY(resize_visits(simulation, &numbers));

@@ -23,7 +23,7 @@ simulate:
   clients: 20
   partition: {kind: dirichlet, alpha: 0.3}
   device: {speed: 10, speed_spread: 0.5, latency: 1 s, bandwidth_up: 1 KiB, drop_out: 0.2}
-  faults: {lost: 0.05, duplicated: 0.1, reordered: 0.1, client_crash: 0.02, server_crash: 0.02}"
+  faults: {lost: 0.05, duplicated: 0.1, reordered: 0.1, client_crash: 0.02, server_crash: 0.02, server_crash_waiting: 0.1}"
 write_job
 run="$FED simulate $work/job/job.yaml --data $work/data --test $work/test --quiet"
 

@@ -101,6 +101,14 @@ static void losses_leave_the_model_of_all(void **state) {
                    FED__TROUBLE_REPEATED);
 }
 
+/* So are crashes while it waits for them. */
+static void a_server_that_crashes_while_waiting_leaves_the_model(void **state) {
+  (void)state;
+  leaves_the_model(all, 12,
+                   "lost: 0.4, resend: 3 s, server_crash_waiting: 0.7, server_restart: 4 s",
+                   FED__TROUBLE_SERVER_CRASH);
+}
+
 /* ---- what each fault takes ------------------------------------------------------------------ */
 
 /* A lost message is noticed after `resend`. */
@@ -159,6 +167,91 @@ static void crashes_are_counted_and_void_attempts_told(void **state) {
   assert_int_equal(made.round_count, 50 + void_attempts);
   assert_in_range(void_attempts, 30 - 24, 30 + 30);
   assert_true(crashes > void_attempts && crashes < void_attempts + 30);
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+}
+
+/* Of three clients one is there, and the others come at 100 and 200 s: the server waits for them,
+ * and crashes with the probability 1/2, with one or with two. It is back 1000 s later, first of all
+ * those who waited, and may crash again. */
+static double begins_at(uint64_t seed, uint64_t *crashes) {
+  static struct made_up made;
+  struct fed__simulation simulation;
+  make_up(&made, "epochs: 1", "count: 1, cohort: 3, minimum: 3, gather: 1 h, deadline: 1 h",
+          "evaluate: {every: 0, federated: false}\n"
+          "simulate: {clients: 3,\n"
+          "           faults: {server_crash_waiting: 0.5, server_restart: 1000 s}}\n");
+  made.observer.round_over = check_round;
+  made.job.seed = seed;
+  const struct fed__simulation_setting setting = setting_of(&made, 1);
+  assert_int_equal(fed__simulation_init(&simulation, &setting), FED_OK);
+  assert_int_equal(fed__simulation_divide(&simulation), FED_OK);
+  for (uint32_t c = 0; c < 3; c++) {
+    const struct fed__interval there = {c * 100 * (int64_t)1000000, INT64_MAX / 4, c};
+    assert_int_equal(fed__intervals_add(&made.context, &simulation.devices.availability, &there),
+                     FED_OK);
+  }
+  assert_int_equal(fed__simulation_run(&simulation), FED_OK);
+  assert_int_equal(made.round_count, 1);
+  assert_int_equal(made.rounds[0].attempt, 1);
+  assert_int_equal(made.rounds[0].cohort, 3);
+  assert_null(made.rounds[0].failure);
+  *crashes = simulation.trouble[FED__TROUBLE_SERVER_CRASH];
+  const double begun_s = made.rounds[0].virtual_s;
+  fed__simulation_clear(&simulation);
+  take_down(&made);
+  return begun_s;
+}
+
+static void a_waiting_server_crashes_at_any_moment(void **state) {
+  (void)state;
+  int at_first = 0, at_second = 0;
+  for (uint64_t seed = 1; seed <= 100; seed++) {
+    uint64_t crashes;
+    const double begun_s = begins_at(seed, &crashes);
+    if (!crashes) {
+      assert_float_equal(begun_s, 200, 1e-3);
+      continue;
+    }
+    const int late = begun_s > 1000 * (double)crashes + 50;
+    assert_float_equal(begun_s, 1000 * (double)crashes + (late ? 100 : 0), 1e-3);
+    at_first += !late;
+    at_second += late;
+  }
+  assert_in_range(at_first, 25 - 18, 25 + 18); /* deviation 4.3 */
+  assert_in_range(at_second, 25 - 18, 25 + 18);
+}
+
+/* While it backs off after a failed attempt: the store knows of no open round, so it gathers at
+ * once, for attempt 1. The only client never answers in the first attempts. */
+static void a_crash_ends_the_wait_after_a_failure(void **state) {
+  (void)state;
+  static struct made_up made;
+  struct fed__simulation simulation;
+  uint64_t begun_anew = 0;
+  run_job(&made, &simulation, 1,
+          "count: 30, cohort: 2, minimum: 2, deadline: 1 min, back_off: 1 h, back_off_max: 1 h,\n"
+          "  failures_max: 100",
+          "evaluate: {every: 0, federated: false}\n"
+          "simulate: {clients: 2, device: {drop_out: 0.3},\n"
+          "           faults: {server_crash_waiting: 0.5, server_restart: 2 h}}\n");
+  assert_int_equal(simulation.end, FED__END_ROUNDS);
+  for (size_t i = 0; i + 1 < made.round_count; i++) {
+    const struct fed__simulated_round *round = &made.rounds[i];
+    const double wait_s = round[1].virtual_s - round->virtual_s - (round[1].failure ? 60 : 0);
+    if (!round->failure) continue;
+    assert_int_equal(round[1].round, round->round);
+    if (round[1].attempt == 1) {
+      begun_anew++;
+      assert_true(wait_s >= 7200 && wait_s < 7200 + 3600);
+      assert_int_equal(round[1].trouble[FED__TROUBLE_SERVER_CRASH], 1);
+    } else {
+      assert_int_equal(round[1].attempt, round->attempt + 1);
+      assert_float_equal(wait_s, 3600, 1e-3);
+    }
+  }
+  assert_true(begun_anew > 3);
+  assert_int_equal(begun_anew, simulation.trouble[FED__TROUBLE_SERVER_CRASH]);
   fed__simulation_clear(&simulation);
   take_down(&made);
 }
@@ -380,8 +473,11 @@ int main(void) {
       cmocka_unit_test(the_order_leaves_the_model),
       cmocka_unit_test(a_server_that_crashes_leaves_the_model),
       cmocka_unit_test(losses_leave_the_model_of_all),
+      cmocka_unit_test(a_server_that_crashes_while_waiting_leaves_the_model),
       cmocka_unit_test(what_is_lost_takes_time_and_bytes),
       cmocka_unit_test(crashes_are_counted_and_void_attempts_told),
+      cmocka_unit_test(a_waiting_server_crashes_at_any_moment),
+      cmocka_unit_test(a_crash_ends_the_wait_after_a_failure),
       cmocka_unit_test(time_ends_a_job_whose_server_crashes),
       cmocka_unit_test(turns_go_on_after_a_crash),
       cmocka_unit_test(devices_with_little_memory_take_no_part),
