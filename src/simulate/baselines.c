@@ -45,6 +45,20 @@ static int wants(const struct study *study, enum fed__baseline which) {
   return (study->baselines->wanted & which) != 0;
 }
 
+#define NOBODY UINT32_MAX
+
+/* Running statistics that stay: with the federated model this client's, or nobody's. A model that
+ * is trained here begins with nobody's and has its own. */
+static int wear(const struct study *study, const struct fed__pool_hands *hands, size_t item,
+                uint32_t client) {
+  const struct fed__simulation *simulation = study->simulation;
+  const float *kept = NULL;
+  if (item != FEDERATED && client != NOBODY) return FED_OK;
+  if (client != NOBODY) kept = fed__client_memory_of(&simulation->memory, client);
+  return fed__local_statistics_put(hands->statistics, hands->trainer,
+                                   fed__kept_statistics(&simulation->plan, kept));
+}
+
 /* ---- training ------------------------------------------------------------------------------- */
 
 static int train(const struct study *study, const struct fed__pool_hands *hands, const char *name,
@@ -84,28 +98,32 @@ static int test(const struct fed__pool_hands *hands, struct fed__metric_sums *su
   uint32_t rows[CHUNK];
   FED_TRY(fed_trainer_params(hands->trainer, hands->trained));
   FED_TRY(fed_trainer_reset(hands->tester, hands->trained));
-  for (size_t first = 0; first < hands->test->count; first += CHUNK) {
+  FED_TRY(fed__local_statistics_move(hands->statistics, hands->trainer, hands->tester));
+  int code = FED_OK;
+  for (size_t first = 0; first < hands->test->count && code == FED_OK; first += CHUNK) {
     const size_t left = hands->test->count - first, count = left < CHUNK ? left : CHUNK;
     struct fed_metrics metrics = {0};
     for (size_t i = 0; i < count; i++) rows[i] = (uint32_t)(first + i);
-    FED_TRY(fed_evaluate(hands->tester, hands->test, rows, count, &metrics));
+    code = fed_evaluate(hands->tester, hands->test, rows, count, &metrics);
     fed__metric_sums_add(sums, &metrics);
   }
-  return FED_OK;
+  FED_TRY(fed__local_statistics_put(hands->statistics, hands->tester, NULL));
+  return code;
 }
 
-static int evaluate_at(const struct study *study, const struct fed__pool_hands *hands,
+static int evaluate_at(const struct study *study, const struct fed__pool_hands *hands, size_t item,
                        uint32_t client, struct fed_metrics *metrics) {
   const struct fed__client_rows rows =
       fed__partition_rows(&study->simulation->partition, client, hands->scratch);
   if (!rows.held_out_count) return FED_OK;
+  FED_TRY(wear(study, hands, item, client));
   return fed_evaluate(hands->trainer, hands->examples, rows.held_out, rows.held_out_count, metrics);
 }
 
 static int evaluate_clients(const struct study *study, const struct fed__pool_hands *hands,
-                            struct outcome *outcome) {
+                            size_t item, struct outcome *outcome) {
   for (uint32_t i = 0; i < study->measured_count; i++) {
-    FED_TRY(evaluate_at(study, hands, study->measured[i], &outcome->clients[i]));
+    FED_TRY(evaluate_at(study, hands, item, study->measured[i], &outcome->clients[i]));
     if (!study->baselines->on_test)
       fed__metric_sums_add(&outcome->common.sums, &outcome->clients[i]);
   }
@@ -130,11 +148,12 @@ static int gather_test(const struct fed__pool_hands *hands, struct fed__outcomes
 }
 
 static int gather_held_out(const struct study *study, const struct fed__pool_hands *hands,
-                           struct fed__outcomes *outcomes) {
+                           size_t item, struct fed__outcomes *outcomes) {
   size_t first = 0;
   for (uint32_t i = 0; i < study->measured_count; i++) {
     const struct fed__client_rows rows =
         fed__partition_rows(&study->simulation->partition, study->measured[i], hands->scratch);
+    FED_TRY(wear(study, hands, item, study->measured[i]));
     FED_TRY(fed__outcomes_gather(outcomes, first, hands->trainer, hands->examples, rows.held_out,
                                  rows.held_out_count));
     first += rows.held_out_count;
@@ -152,7 +171,7 @@ static int classify(const struct fed__outcomes *outcomes, struct fed__baseline_f
 }
 
 /* The areas under the curves, where one of two classes is what one looks for. */
-static int rank(const struct study *study, const struct fed__pool_hands *hands,
+static int rank(const struct study *study, const struct fed__pool_hands *hands, size_t item,
                 struct fed__baseline_figures *figures) {
   const int on_test = study->baselines->on_test;
   const size_t count = on_test ? hands->test->count : held_out_count(study);
@@ -160,7 +179,8 @@ static int rank(const struct study *study, const struct fed__pool_hands *hands,
   figures->auc = figures->average_precision = NAN;
   if (!count || fed__trainer_classes(hands->trainer) != 2) return FED_OK;
   FED_TRY(fed__outcomes_init(&outcomes, study->simulation->context, hands->trainer, count));
-  int code = on_test ? gather_test(hands, &outcomes) : gather_held_out(study, hands, &outcomes);
+  int code =
+      on_test ? gather_test(hands, &outcomes) : gather_held_out(study, hands, item, &outcomes);
   if (code == FED_OK) code = classify(&outcomes, figures);
   fed__outcomes_clear(&outcomes);
   return code;
@@ -171,15 +191,17 @@ static int measure(const struct study *study, const struct fed__pool_hands *hand
                    struct outcome *outcome) {
   const int is_local = item >= FIRST_LOCAL, on_test = study->baselines->on_test;
   if (is_local)
-    FED_TRY(evaluate_at(study, hands, study->locals[item - FIRST_LOCAL], &outcome->own));
-  if (!is_local || !on_test) FED_TRY(evaluate_clients(study, hands, outcome));
-  FED_TRY(rank(study, hands, &outcome->common));
+    FED_TRY(evaluate_at(study, hands, item, study->locals[item - FIRST_LOCAL], &outcome->own));
+  if (!is_local || !on_test) FED_TRY(evaluate_clients(study, hands, item, outcome));
+  if (item == FEDERATED && on_test) FED_TRY(wear(study, hands, item, NOBODY));
+  FED_TRY(rank(study, hands, item, &outcome->common));
   return on_test ? test(hands, &outcome->common.sums) : FED_OK;
 }
 
 /* ---- one model ------------------------------------------------------------------------------ */
 
 static int make_model(const struct study *study, const struct fed__pool_hands *hands, size_t item) {
+  FED_TRY(wear(study, hands, item, NOBODY));
   if (item == FEDERATED) return fed_trainer_reset(hands->trainer, &study->simulation->current);
   if (item == CENTRALISED)
     return train(study, hands, "", study->pooled, study->pooled_count, study->visits);

@@ -21,6 +21,10 @@ void fed__client_memory_clear(struct fed__client_memory *memory) {
   *memory = (struct fed__client_memory){0};
 }
 
+const float *fed__client_memory_of(const struct fed__client_memory *memory, uint32_t client) {
+  return memory->vectors ? memory->vectors[client] : NULL;
+}
+
 void fed__client_memory_put(struct fed__client_memory *memory, uint32_t client, float *vector) {
   fed__free(memory->context, memory->vectors[client]);
   memory->vectors[client] = vector;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client_memory.h: what clients keep between their rounds, for algorithms whose clients do
- * (SCAFFOLD, FedDyn): a vector a client, made when it first takes part. What a round's clients made
+ * client_memory.h: what clients keep between their rounds: what their rule does (SCAFFOLD,
+ * FedDyn), running statistics that stay (local_statistics.h). A vector a client, made when it first
+ * takes part. What a round's clients made
  * counts when the round has made a model, and is forgotten when it fails.
  *
  * Costs 8 bytes a client, and a vector for each that has ever taken part. Threads: one at a time.
@@ -26,6 +27,9 @@ FED_MUST int fed__client_memory_init(struct fed__client_memory *memory,
                                      const struct fed_context *context, size_t element_count,
                                      uint32_t client_count);
 void fed__client_memory_clear(struct fed__client_memory *memory);
+
+/* NULL: nothing yet. */
+const float *fed__client_memory_of(const struct fed__client_memory *memory, uint32_t client);
 
 /* Put the vector (of fed__alloc; the memory's from now on) in the place of the one before. */
 void fed__client_memory_put(struct fed__client_memory *memory, uint32_t client, float *vector);

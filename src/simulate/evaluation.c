@@ -34,7 +34,9 @@ static int visit_some(struct fed__simulation *simulation, uint32_t wanted,
   *count = 0;
   for (uint32_t i = 0; i < wanted; i++) {
     const uint32_t client = (uint32_t)((uint64_t)i * all / wanted);
-    if (fed__simulation_has_examples(simulation, client)) visits[(*count)++].client = client;
+    if (!fed__simulation_has_examples(simulation, client)) continue;
+    visits[*count].kept = fed__client_memory_of(&simulation->memory, client);
+    visits[(*count)++].client = client;
   }
   const struct fed__visits work = {
       .params = &simulation->current, .evaluate = 1, .visits = visits, .count = *count};
@@ -68,11 +70,10 @@ int fed__simulation_measure_clients(struct fed__simulation *simulation, uint32_t
 
 /* ---- classes -------------------------------------------------------------------------------- */
 
-static int classify(struct fed__simulation *simulation, int of_test, const uint32_t *rows,
-                    size_t count, struct fed__classification *found) {
+static int classify(struct fed__simulation *simulation, const struct fed__questions *questions,
+                    struct fed__classification *found) {
   struct fed__outcomes outcomes;
-  int code =
-      fed__pool_predict(simulation->pool, &simulation->current, of_test, rows, count, &outcomes);
+  int code = fed__pool_predict(simulation->pool, questions, &outcomes);
   if (code == FED_E_NOT_FINITE) return FED_OK;
   FED_TRY(code);
   code = fed__classification_of(&outcomes, found);
@@ -89,33 +90,57 @@ int fed__simulation_classify_test(struct fed__simulation *simulation,
   uint32_t *rows = fed__alloc(simulation->context, count * sizeof *rows);
   if (!rows) return FED_E_MEMORY;
   for (size_t i = 0; i < count; i++) rows[i] = (uint32_t)i;
-  const int code = classify(simulation, 1, rows, count, found);
+  const struct fed__questions questions = {
+      .params = &simulation->current, .of_test = 1, .rows = rows, .row_count = count};
+  const int code = classify(simulation, &questions, found);
   fed__free(simulation->context, rows);
   return code;
 }
 
 /* `drawn`: room for a client's rows where they are drawn anew. */
-static void list_held_out(const struct fed__partition *partition, const struct fed__visit *visits,
-                          size_t visit_count, uint32_t *drawn, uint32_t *rows) {
+static void list_held_out(const struct fed__simulation *simulation, const struct fed__visit *visits,
+                          size_t visit_count, uint32_t *drawn, uint32_t *rows,
+                          struct fed__asked_part *parts) {
+  const struct fed__partition *partition = &simulation->partition;
+  size_t count = 0;
   for (size_t i = 0; i < visit_count; i++) {
-    const struct fed__client_rows own = fed__partition_rows(partition, visits[i].client, drawn);
-    for (size_t k = 0; k < own.held_out_count; k++) *rows++ = own.held_out[k];
+    const uint32_t client = visits[i].client;
+    const struct fed__client_rows own = fed__partition_rows(partition, client, drawn);
+    parts[i] = (struct fed__asked_part){count, own.held_out_count,
+                                        fed__client_memory_of(&simulation->memory, client)};
+    for (size_t k = 0; k < own.held_out_count; k++) rows[count++] = own.held_out[k];
   }
+}
+
+static int classify_listed(struct fed__simulation *simulation, const struct fed__visit *visits,
+                           size_t visit_count, size_t count, struct fed__classification *found) {
+  const struct fed_context *context = simulation->context;
+  const size_t room = count + simulation->partition.drawn_count;
+  const int have_statistics = fed_model_local_params(simulation->model)->count > 0;
+  uint32_t *rows = fed__alloc(context, room * sizeof *rows);
+  struct fed__asked_part *parts = fed__alloc(context, visit_count * sizeof *parts);
+  int code = rows && parts ? FED_OK : FED_E_MEMORY;
+  if (code == FED_OK) {
+    list_held_out(simulation, visits, visit_count, rows + count, rows, parts);
+    const struct fed__questions questions = {.params = &simulation->current,
+                                             .rows = rows,
+                                             .row_count = count,
+                                             .parts = have_statistics ? parts : NULL,
+                                             .part_count = visit_count};
+    code = classify(simulation, &questions, found);
+  }
+  fed__free(context, rows);
+  fed__free(context, parts);
+  return code;
 }
 
 int fed__simulation_classify_held_out(struct fed__simulation *simulation,
                                       const struct fed__visit *visits, size_t visit_count,
                                       struct fed__classification *found) {
-  const struct fed__partition *partition = &simulation->partition;
   size_t count = 0;
   *found = (struct fed__classification){.context = simulation->context};
   for (size_t i = 0; i < visit_count; i++)
-    count += fed__partition_held_out_count(partition, visits[i].client);
+    count += fed__partition_held_out_count(&simulation->partition, visits[i].client);
   if (!count || !fed__pool_classes(simulation->pool)) return FED_OK;
-  uint32_t *rows = fed__alloc(simulation->context, (count + partition->drawn_count) * sizeof *rows);
-  if (!rows) return FED_E_MEMORY;
-  list_held_out(partition, visits, visit_count, rows + count, rows);
-  const int code = classify(simulation, 0, rows, count, found);
-  fed__free(simulation->context, rows);
-  return code;
+  return classify_listed(simulation, visits, visit_count, count, found);
 }

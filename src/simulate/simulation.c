@@ -160,8 +160,7 @@ static const float *vector_for_clients(const struct fed__simulation *simulation)
 
 /* Where the client begins, and with what it kept. */
 static int equip(const struct fed__simulation *simulation, struct fed__visit *visit) {
-  const struct fed__client_memory *memory = &simulation->memory;
-  if (memory->vectors) visit->kept = memory->vectors[visit->client];
+  visit->kept = fed__client_memory_of(&simulation->memory, visit->client);
   if (!simulation->past.count || visit->base_version == simulation->version) return FED_OK;
   visit->base = fed__past_models_find(&simulation->past, visit->base_version);
   FED_REQUIRE(visit->base);
@@ -475,16 +474,13 @@ int fed__simulation_run(struct fed__simulation *simulation) {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static int check_job(const struct fed__job *job, const struct fed_model *model) {
+static int check_job(const struct fed__job *job) {
   if (strcmp(job->train.trainer, "native") != 0)
     return FED_RAISE(FED_E_UNSUPPORTED,
                      "the job wants the external trainer '%s'; only 'native' can be simulated",
                      job->train.trainer);
   if (!job->data.name)
     return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
-  if (fed_model_local_params(model)->count)
-    return FED_RAISE(FED_E_UNSUPPORTED, "model.statistics 'local': what stays at each agent cannot "
-                                        "be simulated yet; 'average' or 'freeze' can");
   return FED_OK;
 }
 
@@ -493,7 +489,7 @@ static int build(struct fed__simulation *simulation,
   const struct fed_params *start = fed_model_params(setting->model);
   const struct fed__job *job = setting->job;
   struct fed__round_settings settings;
-  FED_TRY(check_job(job, setting->model));
+  FED_TRY(check_job(job));
   FED_TRY(fed__plan_make(job, fed_params_elements(start), &simulation->plan));
   FED_TRY(simulation->plan.rule->init(setting->context, &simulation->plan.shape,
                                       &simulation->aggregate));
@@ -547,8 +543,7 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
 /* ---- dividing ------------------------------------------------------------------------------- */
 
 static int remember_clients(struct fed__simulation *simulation) {
-  const struct fed__plan *plan = &simulation->plan;
-  const size_t elements = plan->algorithm->client->kept_name ? plan->parameter_count : 0;
+  const size_t elements = fed__kept_in_all(&simulation->plan, simulation->model);
   fed__client_memory_clear(&simulation->memory);
   return fed__client_memory_init(&simulation->memory, simulation->context, elements,
                                  simulation->partition.client_count);

@@ -16,15 +16,6 @@
 #define TEST_ITEM_ROWS 640 /* whole batches */
 #define ITEMS_PER_TAKE 16  /* at most: to not meet at the counter for each tiny visit */
 
-/* What the model is asked about. */
-struct questions {
-  const struct fed_params *params;
-  int of_test;
-  const uint32_t *rows;
-  size_t count;
-  struct fed__outcomes *outcomes;
-};
-
 struct worker {
   struct fed__pool *pool;
   pthread_t thread;
@@ -32,6 +23,7 @@ struct worker {
   struct fed_examples *examples, *test;
   struct fed_trainer *trainer, *tester;
   struct fed_params trained;
+  struct fed__local_statistics statistics;
   float *values; /* of an update with two vectors */
   void *grid;
   uint32_t *scratch; /* of drawn rows */
@@ -47,6 +39,7 @@ struct fed__pool {
   float *deviations; /* of each row's noise; NULL: there is none */
   struct worker *workers;
   size_t grid_bytes;
+  size_t kept_elements; /* that a client keeps */
   pthread_mutex_t lock;
   pthread_cond_t begins, ends;
   uint64_t generation; /* of the work that is or was done last */
@@ -55,7 +48,7 @@ struct fed__pool {
   int (*work)(struct worker *worker, size_t item);
   const struct fed__visits *visits;
   const struct fed_params *tested_params;
-  const struct questions *questions;
+  const struct fed__questions *questions;
   struct fed__pool_work *other; /* fed__pool_run's */
   size_t item_count, items_per_take;
   size_t item_first, item_step; /* the items of this process: every so many-th */
@@ -169,11 +162,9 @@ static int measure_distance(struct worker *worker, struct fed__visit *visit) {
 }
 
 static int make_room_to_keep(const struct fed__pool *pool, struct fed__visit *visit) {
-  const struct fed__plan *plan = pool->setting.plan;
   visit->to_keep = NULL;
-  if (!plan->algorithm->client->kept_name) return FED_OK;
-  visit->to_keep =
-      fed__alloc(pool->setting.context, plan->parameter_count * sizeof *visit->to_keep);
+  if (!pool->kept_elements) return FED_OK;
+  visit->to_keep = fed__alloc(pool->setting.context, pool->kept_elements * sizeof *visit->to_keep);
   return visit->to_keep ? FED_OK : FED_E_MEMORY;
 }
 
@@ -183,6 +174,7 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
   const struct fed__pool_setting *setting = &pool->setting;
   const struct fed__visits *visits = pool->visits;
   char name[FED__CLIENT_NAME_BYTES];
+  const int rule_keeps = fed__kept_by_rule(setting->plan) > 0;
   double *row_weights = NULL;
   struct fed__local_result result;
   FED_TRY(make_room_to_keep(pool, visit));
@@ -200,8 +192,8 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
       .client = fed__partition_name(pool->partition, visit->client, name),
       .received = begins_with(pool, visit),
       .from_server = visits->from_server,
-      .kept = visit->kept,
-      .to_keep = visit->to_keep,
+      .kept = rule_keeps ? visit->kept : NULL,
+      .to_keep = rule_keeps ? visit->to_keep : NULL,
       .trained = &worker->trained,
       .values = worker->values,
       .grid = worker->grid,
@@ -209,6 +201,8 @@ static int train(struct worker *worker, const struct fed__client_rows *rows,
   const int code = fed__local_round_train(&local, &result);
   fed__free(setting->context, row_weights);
   FED_TRY(code);
+  FED_TRY(fed__local_statistics_keep(&worker->statistics, worker->trainer, setting->plan,
+                                     visit->to_keep));
   visit->training = result.metrics;
   if (visits->measure_distance) FED_TRY(measure_distance(worker, visit));
   fed__metric_sums_add(&worker->sums.trained, &result.metrics);
@@ -229,6 +223,9 @@ static int visit_client(struct worker *worker, size_t item) {
   visit->diverged = 0;
   visit->evaluation = visit->training = (struct fed_metrics){0};
   visit->distance = 0;
+  if (code == FED_OK)
+    code = fed__local_statistics_put(&worker->statistics, worker->trainer,
+                                     fed__kept_statistics(pool->setting.plan, visit->kept));
   if (code == FED_OK && visits->evaluate && rows.held_out_count)
     code = fed_evaluate(worker->trainer, worker->examples, rows.held_out, rows.held_out_count,
                         &visit->evaluation);
@@ -260,8 +257,7 @@ static int is_own(const struct fed__ranks *ranks, size_t visit) {
 }
 
 static int has_vector(const struct fed__pool *pool, const struct fed__visit *visit) {
-  return pool->visits->train && pool->setting.plan->algorithm->client->kept_name &&
-         !visit->diverged;
+  return pool->visits->train && pool->kept_elements && !visit->diverged;
 }
 
 static int make_room_for_vectors(struct fed__pool *pool) {
@@ -269,8 +265,8 @@ static int make_room_for_vectors(struct fed__pool *pool) {
   for (size_t i = 0; i < visits->count; i++) {
     struct fed__visit *visit = &visits->visits[i];
     if (is_own(pool->setting.ranks, i) || !has_vector(pool, visit)) continue;
-    visit->to_keep = fed__zalloc(pool->setting.context, pool->setting.plan->parameter_count,
-                                 sizeof *visit->to_keep);
+    visit->to_keep =
+        fed__zalloc(pool->setting.context, pool->kept_elements, sizeof *visit->to_keep);
     if (!visit->to_keep) return FED_E_MEMORY;
   }
   return FED_OK;
@@ -283,7 +279,7 @@ static int exchange_vectors(struct fed__pool *pool) {
   for (size_t i = 0; i < visits->count; i++)
     if (has_vector(pool, &visits->visits[i]))
       fed__ranks_merge(pool->setting.ranks, visits->visits[i].to_keep,
-                       pool->setting.plan->parameter_count * sizeof(float));
+                       pool->kept_elements * sizeof(float));
   return FED_OK;
 }
 
@@ -383,22 +379,34 @@ int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
   return FED_OK;
 }
 
-static int predict_rows(struct worker *worker, size_t item) {
-  const struct questions *questions = worker->pool->questions;
-  const size_t first = item * TEST_ITEM_ROWS, left = questions->count - first;
-  FED_TRY(fed_trainer_reset(worker->trainer, questions->params));
-  return fed__outcomes_gather(questions->outcomes, first, worker->trainer,
-                              questions->of_test ? worker->test : worker->examples,
-                              questions->rows + first,
-                              left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS);
+/* Of one client's statistics, or of the file's: then the rows are cut into equal pieces. */
+static struct fed__asked_part part_of(const struct fed__questions *questions, size_t item) {
+  if (questions->parts) return questions->parts[item];
+  const size_t first = item * TEST_ITEM_ROWS, left = questions->row_count - first;
+  return (struct fed__asked_part){first, left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS, NULL};
 }
 
-int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, int of_test,
-                      const uint32_t *rows, size_t row_count, struct fed__outcomes *outcomes) {
-  const struct questions questions = {params, of_test, rows, row_count, outcomes};
-  FED_TRY(fed__outcomes_init(outcomes, pool->setting.context, pool->workers[0].trainer, row_count));
-  pool->questions = &questions;
-  const int code = run_work(pool, predict_rows, (row_count + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
+static int predict_part(struct worker *worker, size_t item) {
+  const struct fed__questions *questions = worker->pool->questions;
+  const struct fed__asked_part part = part_of(questions, item);
+  FED_TRY(fed_trainer_reset(worker->trainer, questions->params));
+  FED_TRY(fed__local_statistics_put(&worker->statistics, worker->trainer,
+                                    fed__kept_statistics(worker->pool->setting.plan, part.kept)));
+  return fed__outcomes_gather(questions->outcomes, part.first, worker->trainer,
+                              questions->of_test ? worker->test : worker->examples,
+                              questions->rows + part.first, part.count);
+}
+
+int fed__pool_predict(struct fed__pool *pool, const struct fed__questions *questions,
+                      struct fed__outcomes *outcomes) {
+  const size_t rows = questions->row_count;
+  FED_TRY(fed__outcomes_init(outcomes, pool->setting.context, pool->workers[0].trainer, rows));
+  struct fed__questions asked = *questions;
+  asked.outcomes = outcomes;
+  pool->questions = &asked;
+  const int code =
+      run_work(pool, predict_part,
+               asked.parts ? asked.part_count : (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
   if (code != FED_OK) fed__outcomes_clear(outcomes);
   pool->questions = NULL;
   return code;
@@ -409,7 +417,8 @@ int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, i
 static int do_other(struct worker *worker, size_t item) {
   struct fed__pool_work *work = worker->pool->other;
   const struct fed__pool_hands hands = {worker->trainer, worker->tester,   worker->examples,
-                                        worker->test,    &worker->trained, worker->scratch};
+                                        worker->test,    &worker->trained, &worker->statistics,
+                                        worker->scratch};
   return work->run(work, &hands, item);
 }
 
@@ -447,6 +456,7 @@ static int set_up(struct worker *worker, size_t item) {
   FED_TRY(fed_trainer_new(setting->context, setting->model, &setting->job->train.options,
                           &worker->trainer));
   FED_TRY(fed_params_copy(&worker->trained, setting->context, like));
+  FED_TRY(fed__local_statistics_init(&worker->statistics, setting->context, setting->model));
   FED_TRY(setting->plan->rule->init(setting->context, &setting->plan->shape, &worker->aggregate));
   worker->grid = fed__alloc(setting->context, pool->grid_bytes);
   if (!worker->grid) return FED_E_MEMORY;
@@ -464,6 +474,7 @@ static void clear_worker(struct worker *worker) {
   fed_examples_free(worker->examples);
   fed_examples_free(worker->test);
   fed_params_clear(&worker->trained);
+  fed__local_statistics_clear(&worker->statistics);
   setting->plan->rule->free(worker->aggregate);
   fed__free(setting->context, worker->values);
   fed__free(setting->context, worker->grid);
@@ -486,6 +497,7 @@ int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **po
   if (!made) return FED_E_MEMORY;
   made->setting = *setting;
   made->grid_bytes = fed__plan_update_bytes(setting->plan);
+  made->kept_elements = fed__kept_in_all(setting->plan, setting->model);
   pthread_mutex_init(&made->lock, NULL);
   pthread_cond_init(&made->begins, NULL);
   pthread_cond_init(&made->ends, NULL);

@@ -13,6 +13,7 @@
 
 #include "round/local_round.h"
 #include "round/metric_sums.h"
+#include "simulate/local_statistics.h"
 #include "simulate/partition.h"
 #include "simulate/ranks.h"
 #include "train/outcomes.h"
@@ -61,9 +62,9 @@ struct fed__visit {
   uint64_t number; /* of its training: fed__plan_training_number */
   uint64_t base_version, staleness;
   const struct fed_params *base; /* the model that it begins with; NULL: that of all */
-  const float *kept;             /* what its rule kept; NULL: nothing yet */
-  float *to_keep; /* and keeps if the round succeeds: filled in when the rule keeps anything,
-                     the caller's to free (fed__free) */
+  const float *kept;             /* what it kept (fed__kept_in_all); NULL: nothing yet */
+  float *to_keep; /* and keeps if the round succeeds: filled in when it keeps anything, the
+                     caller's to free (fed__free) */
 };
 
 /* Clients to visit: each begins with `params`, or its own base; evaluates them on its held-out
@@ -91,19 +92,35 @@ FED_MUST int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *v
 FED_MUST int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
                             struct fed__metric_sums *sums);
 
-/* What a model says of rows, of the test set or of the training data. The outcomes, in the order of
- * the rows, are the caller's to clear. FED_E_UNSUPPORTED for a model that tells no classes apart,
- * FED_E_NOT_FINITE: nothing to clear. */
-FED_MUST int fed__pool_predict(struct fed__pool *pool, const struct fed_params *params, int of_test,
-                               const uint32_t *rows, size_t row_count,
+/* A model and rows that it is asked about, of the test set or of the training data. Where parts of
+ * the rows are different clients' (parts not NULL), each is asked with what its client kept. */
+struct fed__asked_part {
+  size_t first, count;
+  const float *kept;
+};
+
+struct fed__questions {
+  const struct fed_params *params;
+  int of_test;
+  const uint32_t *rows;
+  size_t row_count;
+  const struct fed__asked_part *parts;
+  size_t part_count;
+  struct fed__outcomes *outcomes; /* the pool's */
+};
+
+/* The outcomes, in the order of the rows, are the caller's to clear. FED_E_UNSUPPORTED for a model
+ * that tells no classes apart, FED_E_NOT_FINITE: nothing to clear. */
+FED_MUST int fed__pool_predict(struct fed__pool *pool, const struct fed__questions *questions,
                                struct fed__outcomes *outcomes);
 
 /* What one thread has to work with. */
 struct fed__pool_hands {
   struct fed_trainer *trainer, *tester; /* of the job's batches; of the test set's (NULL: none) */
   struct fed_examples *examples, *test;
-  struct fed_params *trained; /* like the model's: free to use */
-  uint32_t *scratch;          /* for fed__partition_rows */
+  struct fed_params *trained;               /* like the model's: free to use */
+  struct fed__local_statistics *statistics; /* the tester's are the file's, and must be again */
+  uint32_t *scratch;                        /* for fed__partition_rows */
 };
 
 /* Other work, in items that do not depend on each other. Each writes to its own place in `results`,

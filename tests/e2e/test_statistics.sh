@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # test_statistics.sh: running statistics that stay with the agents (model.statistics local): kept
-# from round to round as if training had gone on in one place, never sent, each agent's its own.
+# from round to round as if training had gone on in one place, never sent, each agent's its own; and
+# a simulation of the same two has the same model and finds the same with it, to the bit.
 # shellcheck source=tests/e2e/harness.sh disable=SC2119
 . "$(dirname "$0")/harness.sh"
 
 vectors=$here/../vectors/onnx/mobilenet_block # 14 statistics of seven normalisations
 rounds=2 epochs=3
 
+# write_job STATISTICS COHORT [HOLDOUT]
 # One batch of all examples: their order does not matter. A fine grid, to see small errors.
 write_job() {
   cp "$vectors/model.onnx" "$work/job/model.onnx"
@@ -21,11 +23,11 @@ data:
   format: safetensors
   inputs: {file: data.safetensors, array: x}
   target: {array: y, classes: 10}
-  holdout: 0
+  holdout: ${3:-0}
 train: {epochs: $epochs, batch_size: 1000, learning_rate: 0.02}
 rounds: {count: $rounds, cohort: $2, minimum: $2, deadline: 60 s, gather: 10 s}
 update: {grid_bits: 32, grid_step: 2^-26}
-evaluate: {every: 0}
+evaluate: {every: $([ "${3:-0}" = 0 ] && echo 0 || echo 1)}
 END
 }
 
@@ -77,6 +79,32 @@ export_model test-2 "$work/both.safetensors"
 write_job average 2
 expect 0 submit --watch
 export_model test-3 "$work/averaged.safetensors"
+
+write_job local 2 0.25
+expect 0 submit --watch
+export_model test-4 "$work/deployed.safetensors"
+events test-4 >"$work/events"
+for name in a b; do
+  mkdir -p "$work/clients/$name"
+  cp "$work/$name/data/data.safetensors" "$work/clients/$name"
+done
+expect 0 "$FED" simulate "$work/job/job.yaml" --data "$work/clients" --partition folders \
+  --out "$work/simulated" --quiet
+cmp "$work/deployed.safetensors" "$work/simulated/model.safetensors" ||
+  fail "simulation and deployment made different models"
+python3 - "$work/events" "$work/simulated/metrics.jsonl" "$work/simulated/clients.csv" <<'END'
+import csv, json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+deployed = [e["body"]["evaluate"] for e in events
+            if e["type"] in ("round.committed", "model.evaluated_by_clients")]
+simulated = [json.loads(line)["evaluated"] for line in open(sys.argv[2])]
+assert len(deployed) == len(simulated) == 3, (deployed, simulated) # two rounds, and at the end
+for there, here in zip(deployed, simulated):
+    assert here["examples"] == 200 and there["accuracy"] == here["accuracy"], (there, here)
+    assert abs(there["loss"] - here["loss"]) < 1e-6, (there, here)
+right = sum(float(row["accuracy"]) * 100 for row in csv.DictReader(open(sys.argv[3])))
+assert round(right) == round(simulated[-1]["accuracy"] * 200), (right, simulated[-1])
+END
 
 for name in a b; do
   [ ! -e "$work/$name/identity/kept/test-3" ] || fail "averages were kept"
