@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_local_statistics.c: running statistics that stay with their client. Training has hardly any step
- * here and all of a client's rows are one batch, so that after k rounds of momentum 1/2 a client's
- * statistics are 2^-k of the file's and the rest of its own rows' mean and variance; and what the
- * model says of rows follows from these.
+ * test_local_statistics.c: running statistics that stay with their client. Training has hardly any
+ * step here and all of a client's rows are one batch, so that after k rounds of momentum 1/2 a
+ * client's statistics are 2^-k of the file's and the rest of its own rows' mean and variance; and
+ * what the model says of rows follows from these.
  */
 #include "made_up_job.h"
 
