@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "python"))
+import fed_answers
 import fed_export
 
 BATCH, STEPS = 4, 30
@@ -168,10 +169,10 @@ def write_answers(folder, model, graph, loss, generator):
     row = fed_export.Row(graph, names)
     found = {name.replace("/", "."): fed_export.flat_range(row.span(name)).reshape(row.shapes[name])
              for name in names}
-    training = fed_export.Training(row, batches, loss, STEPS, None, None)
+    training = fed_answers.Training(row, batches, loss, STEPS, None, None)
     inputs = [port.name for port in model.graph.input]
     spec = fed_export.describe(model, training, inputs, found, "fed model new")
-    answers, table = fed_export.measure(graph, training, found)
+    answers, table = fed_answers.measure(graph, training, found)
     spec["tolerance"] = {"per_tensor": table}
     fed_export.write_folder(folder, model, training, inputs, answers, spec)
 
