@@ -176,6 +176,11 @@ static void bench_table(enum fed_kernels kernels, int64_t batch) {
   }
   printf("%s, batch %lld; resident %ld KiB, after loading %ld KiB\n", table->name, (long long)batch,
          before, resident_kib());
+  bench_conv(table, "conv 1 → 6, 28, 5 × 5", batch, 1, 6, 28, 5);
+  bench_conv(table, "conv 6 → 16, 12, 5 × 5", batch, 6, 16, 12, 5);
+  bench_conv(table, "conv 3 → 16, 32, 3 × 3", batch, 3, 16, 32, 3);
+  bench_conv(table, "conv 16 → 16, 32, 3 × 3", batch, 16, 16, 32, 3);
+  bench_conv(table, "conv 1 → 32, 28, 5 × 5", batch, 1, 32, 28, 5);
   bench_conv(table, "conv 1 → 16, 28, 5 × 5", batch, 1, 16, 28, 5);
   bench_pool(table, "pool 16, 28", batch, 16, 28);
   bench_conv(table, "conv 16 → 32, 14, 5 × 5", batch, 16, 32, 14, 5);
@@ -190,6 +195,7 @@ static void bench_table(enum fed_kernels kernels, int64_t batch) {
 int main(int count, char **arguments) {
   const int64_t batch = count > 1 ? strtol(arguments[1], NULL, 10) : 32;
   fed_context_init(&context);
+  bench_table(FED_KERNELS_AUTO, batch > 0 ? batch : 32);
   bench_table(FED_KERNELS_ONEDNN, batch > 0 ? batch : 32);
   bench_table(FED_KERNELS_REFERENCE, batch > 0 ? batch : 32);
   return 0;

@@ -121,6 +121,7 @@ def main():
     parser.add_argument("--heart", default=os.path.join(EXAMPLES, "heart"))
     parser.add_argument("--machines", help="folder as examples/machines/README.md says")
     parser.add_argument("--fraud", help="folder as examples/fraud/README.md says")
+    parser.add_argument("--shakespeare", help="folder as examples/shakespeare/README.md says")
     parser.add_argument("--fashion", default="/usr/share/datasets/fashion-mnist")
     parser.add_argument("--only-print", action="store_true", help="run nothing, print what is there")
     parser.add_argument("--write", metavar="PAGE", help="put the tables into this page, too")

@@ -9,6 +9,7 @@
 #include "base/raise.h"
 #include "train/kernels/lane_pool.h"
 #include "train/kernels/onednn/onednn_conv.h"
+#include "train/kernels/vector/lane_conv.h"
 #include "train/kernels/vector/vector_gemm.h"
 
 #include <pthread.h>
@@ -27,6 +28,8 @@ static int choose_double(enum fed_kernels wanted, const struct fed_kernel_table 
 /* The best table of each precision, made once. */
 struct best {
   struct fed_kernel_table table;
+  int (*conv_new_else)(const struct fed_context *context, const struct fed_conv *shape,
+                       struct fed_kernel_instance **instance);
   char name[32];
 };
 static struct best best_f32, best_direct, best_bf16;
@@ -46,6 +49,49 @@ static void fill_products(struct best *best, const struct fed_kernel_table *base
   best->table.name = best->name;
 }
 
+/* Convolutions: images side by side where that pays, else what the rest of the table has. */
+static int new_conv(const struct best *best, const struct fed_context *context,
+                    const struct fed_conv *shape, struct fed_kernel_instance **instance) {
+  const struct fed__lane_conv *code = fed__lane_conv_find();
+  if (code && fed__lane_conv_pays(shape, code))
+    return fed__lane_conv_new(context, shape, code, instance);
+  return best->conv_new_else(context, shape, instance);
+}
+
+static int new_conv_f32(const struct fed_context *context, const struct fed_conv *shape,
+                        struct fed_kernel_instance **instance) {
+  return new_conv(&best_f32, context, shape, instance);
+}
+
+static int new_conv_direct(const struct fed_context *context, const struct fed_conv *shape,
+                           struct fed_kernel_instance **instance) {
+  return new_conv(&best_direct, context, shape, instance);
+}
+
+/* An instance without state of oneDNN's is the reference's, and oneDNN's entries know it. */
+static void conv_forward(struct fed_kernel_instance *instance, const void *x, const void *w,
+                         const void *bias, void *y) {
+  if (fed__lane_conv_made(instance))
+    fed__lane_conv_forward(instance, x, w, bias, y);
+  else
+    fed__onednn_conv_forward(instance, x, w, bias, y);
+}
+
+static void conv_backward(struct fed_kernel_instance *instance, const void *x, const void *w,
+                          const void *dy, void *dx, void *dw, void *dbias) {
+  if (fed__lane_conv_made(instance))
+    fed__lane_conv_backward(instance, x, w, dy, dx, dw, dbias);
+  else
+    fed__onednn_conv_backward(instance, x, w, dy, dx, dw, dbias);
+}
+
+static void fill_convolutions(struct best *best, __typeof__(best->conv_new_else) conv_new) {
+  best->conv_new_else = best->table.conv_new;
+  best->table.conv_new = conv_new;
+  best->table.conv_forward = conv_forward;
+  best->table.conv_backward = conv_backward;
+}
+
 static void fill_best(void) {
   const struct fed_kernel_table *base = &fed__kernels_reference_f32;
   const int code = fed__kernels_onednn(&base);
@@ -54,9 +100,10 @@ static void fill_best(void) {
   fill_products(&best_f32, base, fed__vector_gemm_find());
   fill_products(&best_direct, base, fed__vector_gemm_find());
   fill_products(&best_bf16, base, fed__vector_gemm_find_bf16());
-  if (code != FED_OK) return;
-  best_f32.table.conv_new = fed__onednn_conv_new_tiled;
-  best_bf16.table.conv_new = fed__onednn_conv_new_bf16;
+  if (code == FED_OK) best_f32.table.conv_new = fed__onednn_conv_new_tiled;
+  if (code == FED_OK) best_bf16.table.conv_new = fed__onednn_conv_new_bf16;
+  fill_convolutions(&best_f32, new_conv_f32);
+  fill_convolutions(&best_direct, new_conv_direct);
 }
 
 static int choose_automatically(const struct best *best, const struct fed_kernel_table **table) {
