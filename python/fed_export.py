@@ -397,7 +397,8 @@ def describe(model, training, names, found, exporter):
         "target": {"dtype": str(target.dtype).removeprefix("torch."),
                    "shape": ["batch", *target.shape[1:]]},
         "output": model.graph.output[0].name,
-        "loss": training.loss, "batch": len(target), "steps": training.steps, **training.settings,
+        "loss": training.loss, "batch": len(target), "steps": training.steps,
+        "early_steps": training.early_steps, **training.settings,
         "trainable": [{"onnx": name, "shape": list(elements.shape),
                        "torch": row.owners(elements), "layout": row.layout(elements)}
                       for name, elements in found.items()],

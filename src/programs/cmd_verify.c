@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd_verify.c: fed model verify: a model trained beside another framework's answers, as a table of
- * differences.
+ * differences. Where float32 differs by more than its tolerance, the same is trained in float64 and
+ * with other kernels, which tells a mistake from rounding that training amplified; it changes
+ * nothing about the failure.
  */
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/raise.h"
 #include "programs/fed_commands.h"
 #include "train/known_answers.h"
@@ -14,6 +17,7 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 32)
 #define ROWS_MAX 16 /* parts times kinds */
+#define STEPS_SHOWN 7
 
 /* A row of the table: the worst tensor of those of one kind. */
 struct row {
@@ -78,18 +82,19 @@ static int find_word(const struct fed__invocation *invocation, const char *optio
   return FED_RAISE(FED_E_USAGE, "--%s: '%s' is not one of those that --help names", option, text);
 }
 
+static const char *const kernel_words[] = {[FED_KERNELS_AUTO] = "auto",
+                                           [FED_KERNELS_REFERENCE] = "reference",
+                                           [FED_KERNELS_ONEDNN] = "onednn",
+                                           [FED_KERNELS_DIRECT] = "direct",
+                                           NULL};
+
 static int read_setting(const struct fed__invocation *invocation,
                         struct fed__known_setting *setting) {
   static const char *const precisions[] = {
       [FED_PRECISION_F32] = "f32", [FED_PRECISION_F64] = "f64", NULL};
-  static const char *const kernels[] = {[FED_KERNELS_AUTO] = "auto",
-                                        [FED_KERNELS_REFERENCE] = "reference",
-                                        [FED_KERNELS_ONEDNN] = "onednn",
-                                        [FED_KERNELS_DIRECT] = "direct",
-                                        NULL};
   unsigned precision, table;
   FED_TRY(find_word(invocation, "precision", precisions, &precision));
-  FED_TRY(find_word(invocation, "kernels", kernels, &table));
+  FED_TRY(find_word(invocation, "kernels", kernel_words, &table));
   FED_TRY(fed__option_number(invocation, "factor", 1e-12, 1e12, &setting->factor));
   setting->precision = (enum fed_precision)precision;
   setting->kernels = (enum fed_kernels)table;
@@ -140,6 +145,112 @@ static int print_json(const struct verification *verification) {
   return FED_OK;
 }
 
+/* ---- why float32 differs -------------------------------------------------------------------- */
+
+static int part_failed(const struct verification *verification, const char *part) {
+  for (size_t i = 0; i < verification->row_count; i++)
+    if (verification->rows[i].failures && strcmp(verification->rows[i].worst.part, part) == 0)
+      return 1;
+  return 0;
+}
+
+/* 1, 2, 5, 10, 20, 50 and the last step. */
+static size_t choose_steps(size_t steps, size_t shown[STEPS_SHOWN]) {
+  size_t count = 0;
+  for (size_t step = 1; step < steps; step = count % 3 == 2 ? step / 2 * 5 : step * 2) {
+    if (count == STEPS_SHOWN - 1) break;
+    shown[count++] = step;
+  }
+  shown[count++] = steps;
+  return count;
+}
+
+/* The step after which the differences are the most times what they were at most before. */
+static size_t find_leap(const double *differences, size_t steps, double *times) {
+  double most = differences[0];
+  size_t leap = 0;
+  *times = 1;
+  for (size_t i = 1; i < steps; i++) {
+    if (differences[i] > most * *times) *times = differences[i] / most, leap = i;
+    if (differences[i] > most) most = differences[i];
+  }
+  return leap;
+}
+
+static int print_trace(const struct fed__known_answers *answers, const char *run,
+                       enum fed_kernels kernels, double *differences) {
+  const size_t steps = fed__known_answers_steps(answers);
+  size_t shown[STEPS_SHOWN];
+  double times;
+  FED_TRY(fed__known_answers_trace(answers, run, kernels, differences));
+  const size_t count = choose_steps(steps, shown), leap = find_leap(differences, steps, &times);
+  printf("%-5s %-10s", run, kernel_words[kernels]);
+  for (size_t i = 0; i < count; i++) printf(" %-8.2g", differences[shown[i] - 1]);
+  printf(" %.2g times in step %zu\n", times, leap + 1);
+  return FED_OK;
+}
+
+static int print_run(const struct fed__known_answers *answers, const char *run,
+                     double *differences) {
+  static const enum fed_kernels kernels[] = {FED_KERNELS_AUTO, FED_KERNELS_DIRECT,
+                                             FED_KERNELS_REFERENCE};
+  size_t shown[STEPS_SHOWN];
+  const size_t count = choose_steps(fed__known_answers_steps(answers), shown);
+  printf("\nParameters in float32 less those in float64, after step\n%-5s %-10s", "run", "kernels");
+  for (size_t i = 0; i < count; i++) printf(" %-8zu", shown[i]);
+  printf(" largest leap\n");
+  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+    FED_TRY(print_trace(answers, run, kernels[i], differences));
+  return FED_OK;
+}
+
+static int print_runs(const struct fed_context *context, const struct fed__known_answers *answers,
+                      const struct verification *verification) {
+  static const char *const runs[] = {"sgd", "adam"};
+  double *differences =
+      fed__alloc(context, fed__known_answers_steps(answers) * sizeof *differences);
+  if (!differences) return FED_E_MEMORY;
+  int code = FED_OK;
+  for (size_t i = 0; i < 2 && code == FED_OK; i++)
+    if (part_failed(verification, runs[i])) code = print_run(answers, runs[i], differences);
+  fed__free(context, differences);
+  return code;
+}
+
+static void print_cause(const struct verification *verification,
+                        const struct verification *precise) {
+  if (precise->failures)
+    printf("\nIn float64 %zu of %zu tensors differ, too: this is not rounding. Either the answers "
+           "were made with another model, other data or other settings, or fed computes one of its "
+           "operators otherwise: please report it with the folder.\n",
+           precise->failures, precise->checks);
+  else if (part_failed(verification, "first batch"))
+    printf("\nIn float64 all agree, but the first batch, before any training, differs in float32: "
+           "these kernels are less precise than the answers allow. Compare with --kernels "
+           "reference; if that holds, please report it with the folder.\n");
+  else
+    printf("\nIn float64 all agree, and so does the first batch in float32: model, gradients and "
+           "optimisers are right. Training amplifies rounding when a ReLU, a maximum or Adam's "
+           "division by a gradient near zero falls to the other side: differences leap in one step "
+           "and grow from there, in other steps or by other amounts with other kernels, and in the "
+           "other framework's float32, too. Kernels that are wrong differ from the first step. "
+           "Answers for fewer steps, or of another seed, do not have that leap.\n");
+}
+
+static int explain(const struct fed_context *context, const struct fed__known_answers *answers,
+                   const struct fed__known_setting *setting,
+                   const struct verification *verification) {
+  struct verification precise = {0};
+  struct fed__known_setting exact = *setting;
+  exact.precision = FED_PRECISION_F64;
+  exact.kernels = FED_KERNELS_REFERENCE;
+  exact.data = &precise;
+  FED_TRY(fed__known_answers_check(answers, &exact));
+  if (!precise.failures) FED_TRY(print_runs(context, answers, verification));
+  print_cause(verification, &precise);
+  return FED_OK;
+}
+
 static int verify_answers(struct fed__invocation *invocation,
                           const struct fed__known_answers *answers,
                           struct verification *verification) {
@@ -147,7 +258,11 @@ static int verify_answers(struct fed__invocation *invocation,
   FED_TRY(read_setting(invocation, &setting));
   FED_TRY(fed__known_answers_check(answers, &setting));
   if (invocation->json) FED_TRY(print_json(verification));
-  if (!invocation->json && !invocation->quiet) print_table(verification);
+  if (!invocation->json && !invocation->quiet) {
+    print_table(verification);
+    if (verification->failures && setting.precision == FED_PRECISION_F32)
+      FED_TRY(explain(invocation->context, answers, &setting, verification));
+  }
   if (!verification->failures) return FED_OK;
   fflush(stdout);
   return FED_RAISE(FED_E_INPUT, "%zu of %zu tensors differ by more than their tolerance",
@@ -167,7 +282,8 @@ static int verify_model(struct fed__invocation *invocation) {
 
 static const struct fed__option verify_options[] = {
     {"precision", "PRECISION", "f32 or f64", "f32"},
-    {"kernels", "KERNELS", "direct, auto, reference or onednn", "direct"},
+    {"kernels", "KERNELS", "auto, as training takes by default, direct, reference or onednn",
+     "auto"},
     {"factor", "NUMBER", "times the answers' tolerances, which are for f32", "1"},
     {0}};
 static const char *const verify_examples[] = {
@@ -180,6 +296,8 @@ const struct fed__command fed__verify_commands[1] = {
      "FOLDER holds model.onnx, data.safetensors, expect.safetensors and spec.json, as "
      "docs/training.md describes them. Compares the first batch's output, loss and gradients, and "
      "the losses, final parameters and running statistics of a run with SGD and one with Adam. "
-     "Exit status 0 only if every difference is within its tolerance.",
+     "Exit status 0 only if every difference is within its tolerance. If one in float32 is not, "
+     "says "
+     "how float64 and other kernels do, and in which step they part.",
      verify_options, verify_examples, 1, 1, verify_model},
 };

@@ -23,7 +23,7 @@ struct fed__known_answers {
   struct fed_model *model;
   double *class_weights;
   struct fed_train_options options; /* loss and batch size; the optimiser's come with each run */
-  size_t steps;
+  size_t steps, early_steps;        /* early_steps 0: no answers from between */
 };
 
 /* ---- spec.json ------------------------------------------------------------------------------ */
@@ -90,6 +90,8 @@ static int read_spec(struct fed__known_answers *answers) {
   fed_train_options_init(options);
   FED_TRY(read_count(answers->spec, "batch", UINT32_MAX, &batch));
   FED_TRY(read_count(answers->spec, "steps", STEPS_MAX, &answers->steps));
+  if (json_object_get(answers->spec, "early_steps"))
+    FED_TRY(read_count(answers->spec, "early_steps", answers->steps, &answers->early_steps));
   FED_TRY(read_loss_name(loss, &options->loss));
   options->batch_size = (uint32_t)batch;
   if (json_object_get(loss, "class_axis")) {
@@ -305,6 +307,26 @@ static int check_first_batch(const struct trial *trial) {
   return FED_OK;
 }
 
+/* Before training amplifies rounding a wrong optimiser cannot hide behind it. */
+static int check_early(const struct trial *trial) {
+  const struct fed_params *params = fed_model_params(trial->answers->model);
+  char key[KEY_MAX];
+  for (size_t i = 0; i < fed_model_trained_count(trial->answers->model); i++) {
+    snprintf(key, sizeof key, "%s.early.%s", trial->part, params->tensors[i].name);
+    FED_TRY(compare(trial, "early steps", key, fed__trainer_parameter(trial->trainer, i),
+                    fed_tensor_elements(&params->tensors[i])));
+  }
+  return FED_OK;
+}
+
+static int train_step(const struct trial *trial, size_t step, double *loss) {
+  struct fed_metrics metrics = {0};
+  FED_TRY(fill_batch(trial, step));
+  FED_TRY(fed_train_step(trial->trainer, &metrics));
+  *loss = metrics.loss_sum / (double)metrics.example_count;
+  return FED_OK;
+}
+
 static int check_losses(const struct trial *trial) {
   const struct fed_tensor *losses;
   double largest = 0;
@@ -312,11 +334,10 @@ static int check_losses(const struct trial *trial) {
   snprintf(key, sizeof key, "%s.loss", trial->part);
   FED_TRY(find_answer(trial, key, trial->answers->steps, &losses));
   for (size_t step = 0; step < trial->answers->steps; step++) {
-    struct fed_metrics metrics = {0};
-    FED_TRY(fill_batch(trial, step));
-    FED_TRY(fed_train_step(trial->trainer, &metrics));
-    const double mean = metrics.loss_sum / (double)metrics.example_count;
-    largest = larger(largest, mean - ((const double *)losses->data)[step]);
+    double loss = 0;
+    FED_TRY(train_step(trial, step, &loss));
+    largest = larger(largest, loss - ((const double *)losses->data)[step]);
+    if (step + 1 == trial->answers->early_steps) FED_TRY(check_early(trial));
   }
   return report(trial, "losses", key, largest);
 }
@@ -385,15 +406,20 @@ static int check_run(const struct trial *trial) {
   return check_evaluation(trial);
 }
 
+static int begin_trial(struct trial *trial, const char *optimizer) {
+  const struct fed__known_answers *answers = trial->answers;
+  struct fed_train_options options = answers->options;
+  options.precision = trial->setting->precision;
+  options.kernels = trial->setting->kernels;
+  FED_TRY(read_optimizer(answers, optimizer, &options));
+  return fed_trainer_new(answers->context, answers->model, &options, &trial->trainer);
+}
+
 static int run_trial(const struct fed__known_answers *answers,
                      const struct fed__known_setting *setting, const char *part,
                      const char *optimizer, int (*check)(const struct trial *trial)) {
   struct trial trial = {answers, setting, part, NULL};
-  struct fed_train_options options = answers->options;
-  options.precision = setting->precision;
-  options.kernels = setting->kernels;
-  FED_TRY(read_optimizer(answers, optimizer, &options));
-  FED_TRY(fed_trainer_new(answers->context, answers->model, &options, &trial.trainer));
+  FED_TRY(begin_trial(&trial, optimizer));
   const int code = check(&trial);
   fed_trainer_free(trial.trainer);
   return code;
@@ -404,4 +430,45 @@ int fed__known_answers_check(const struct fed__known_answers *answers,
   FED_TRY(run_trial(answers, setting, "first batch", "sgd", check_first_batch));
   FED_TRY(run_trial(answers, setting, "sgd", "sgd", check_run));
   return run_trial(answers, setting, "adam", "adam", check_run);
+}
+
+/* ---- how rounding grows ---------------------------------------------------------------------- */
+
+size_t fed__known_answers_steps(const struct fed__known_answers *answers) { return answers->steps; }
+
+static double compare_trials(const struct trial *trial, const struct trial *exact) {
+  const struct fed_params *params = fed_model_params(trial->answers->model);
+  double largest = 0;
+  for (size_t i = 0; i < fed_model_trained_count(trial->answers->model); i++) {
+    const void *values = fed__trainer_parameter(trial->trainer, i);
+    const void *answer = fed__trainer_parameter(exact->trainer, i);
+    const size_t elements = fed_tensor_elements(&params->tensors[i]);
+    for (size_t j = 0; j < elements; j++)
+      largest = larger(largest, value_at(trial, values, j) - value_at(exact, answer, j));
+  }
+  return largest;
+}
+
+static int run_beside(const struct trial *trial, const struct trial *exact, double *differences) {
+  double loss;
+  for (size_t step = 0; step < trial->answers->steps; step++) {
+    FED_TRY(train_step(trial, step, &loss));
+    FED_TRY(train_step(exact, step, &loss));
+    differences[step] = compare_trials(trial, exact);
+  }
+  return FED_OK;
+}
+
+int fed__known_answers_trace(const struct fed__known_answers *answers, const char *run,
+                             enum fed_kernels kernels, double *differences) {
+  const struct fed__known_setting single = {FED_PRECISION_F32, kernels, 1, NULL, NULL};
+  const struct fed__known_setting precise = {FED_PRECISION_F64, FED_KERNELS_REFERENCE, 1, NULL,
+                                             NULL};
+  struct trial trial = {answers, &single, run, NULL}, exact = {answers, &precise, run, NULL};
+  int code = begin_trial(&trial, run);
+  if (code == FED_OK) code = begin_trial(&exact, run);
+  if (code == FED_OK) code = run_beside(&trial, &exact, differences);
+  fed_trainer_free(trial.trainer);
+  fed_trainer_free(exact.trainer);
+  return code;
 }

@@ -29,8 +29,8 @@ const struct fed_model *fed__known_answers_model(const struct fed__known_answers
 /* One compared tensor. */
 struct fed__known_check {
   const char *part; /* "first batch", "sgd" or "adam" */
-  const char *kind; /* "output", "loss", "gradients", "losses", "parameters", "statistics",
-                       "evaluation" */
+  const char *kind; /* "output", "loss", "gradients", "early steps", "losses", "parameters",
+                       "statistics", "evaluation" */
   const char *name; /* the answer's */
   double difference, tolerance; /* the largest absolute one; a NaN is infinitely different */
 };
@@ -50,5 +50,13 @@ struct fed__known_setting {
 /* FED_OK if all could be compared, whatever the differences. */
 FED_MUST int fed__known_answers_check(const struct fed__known_answers *answers,
                                       const struct fed__known_setting *setting);
+
+size_t fed__known_answers_steps(const struct fed__known_answers *answers);
+
+/* A run ("sgd" or "adam") in float32 beside the same in float64 with plain C: after each of the
+ * steps the largest difference of any trained parameter. Rounding that training amplifies leaps in
+ * some late step; kernels that are wrong differ from the first. */
+FED_MUST int fed__known_answers_trace(const struct fed__known_answers *answers, const char *run,
+                                      enum fed_kernels kernels, double *differences);
 
 #endif
