@@ -49,6 +49,9 @@ uint64_t fed__array_bytes(const struct fed__array *array);
 int fed__array_is_numeric(const struct fed__array *array);
 int fed__array_is_integer(const struct fed__array *array);
 
+/* The row is wanted soon: have the processor fetch it while something else is done. */
+void fed__array_fetch(const struct fed__array *array, size_t row);
+
 /* count elements from `first` on, as float32: value * scale + offset; as int64 (integers only).
  * They fail for an array in a file only: FED_E_IO; FED_E_TRUNCATED if it became shorter. */
 FED_MUST int fed__array_floats(const struct fed__array *array, size_t first, size_t count,

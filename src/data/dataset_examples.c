@@ -201,9 +201,11 @@ static int gather(struct fed_examples *examples, const uint32_t *rows, size_t co
   const struct fed_example_spec *spec = &examples->spec;
   FED_TRY(fed__dataset_check_rows(examples, rows, count));
   for (size_t k = 0; k < spec->input_count; k++)
-    for (size_t i = 0; i < count && batch->inputs[k].data; i++)
+    for (size_t i = 0; i < count && batch->inputs[k].data; i++) {
+      if (i + 1 < count) fed__array_fetch(&self->arrays.inputs[k], rows[i + 1]);
       FED_TRY(copy_row(&self->arrays.inputs[k], rows[i], self->scale[k], self->offset[k],
                        spec->inputs[k].dtype, batch->inputs[k].data, i));
+    }
   for (size_t i = 0; i < count; i++)
     FED_TRY(
         copy_row(&self->arrays.target, rows[i], 1, 0, spec->target.dtype, batch->target.data, i));

@@ -6,7 +6,7 @@
  * library's function for that type. Double is the oracle: it does without FED__WIDE's several
  * versions of a function, which would only make programs larger.
  */
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 
 #define REAL float
 #define TYPED(name) name##_f32

@@ -7,9 +7,9 @@
 #include "train/kernels/lane_pool.h"
 
 #include "base/memory.h"
+#include "base/wide.h"
 #include "train/kernels/halving_pool.h"
 #include "train/kernels/instance.h"
-#include "train/kernels/wide.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * reference_f64.c: the reference kernels in double.
  */
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 
 #undef FED__WIDE /* the oracle need not be fast */
 #define FED__WIDE

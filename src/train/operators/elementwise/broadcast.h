@@ -9,7 +9,7 @@
 #ifndef FED_TRAIN_BROADCAST_H
 #define FED_TRAIN_BROADCAST_H
 
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operator.h"
 
 #define FED__BROADCAST_INPUTS 4

@@ -9,7 +9,7 @@
 #ifndef REAL
 #include "base/raise.h"
 #include "base/rng.h"
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/elementwise/elementwise.h"
 
 #define TILE 512

@@ -8,7 +8,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operator.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
  * along the row if the axis is the last one, else across up to COLUMNS rows that lie side by side.
  */
 #ifndef REAL
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/elementwise/broadcast.h"
 #include "train/operators/elementwise/transcendental.h"
 #include "train/operators/norm/axis.h"

@@ -5,7 +5,7 @@
 #ifndef REAL
 #include "train/operators/recurrent/gate.h"
 #include "base/raise.h"
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/elementwise/transcendental.h"
 
 struct gate_row {

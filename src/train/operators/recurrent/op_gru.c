@@ -8,7 +8,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/recurrent/recurrent.h"
 
 static const struct fed__recurrent_kind kind = {

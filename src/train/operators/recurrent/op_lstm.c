@@ -7,7 +7,7 @@
  */
 #ifndef REAL
 #include "base/raise.h"
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/elementwise/transcendental.h"
 #include "train/operators/recurrent/recurrent.h"
 

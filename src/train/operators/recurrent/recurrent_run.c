@@ -5,7 +5,7 @@
  * three large ones for X, W and R.
  */
 #ifndef REAL
-#include "train/kernels/wide.h"
+#include "base/wide.h"
 #include "train/operators/product/parameter_product.h"
 #include "train/operators/recurrent/recurrent.h"
 

@@ -5,8 +5,8 @@
  * bits: nothing is contracted or reordered, and sums run in lanes that the text lays down
  * (operators/norm/sums.inc). For loops over whole values; worth two to four times the speed.
  */
-#ifndef FED_TRAIN_WIDE_H
-#define FED_TRAIN_WIDE_H
+#ifndef FED_BASE_WIDE_H
+#define FED_BASE_WIDE_H
 
 #include <stdint.h> /* and by it __GLIBC__ */
 
