@@ -99,3 +99,20 @@ void fed__rng_sample(struct fed_rng *rng, uint32_t *items, size_t count, size_t 
     items[j] = kept;
   }
 }
+
+/* What lies at a place after so many swaps: moved[k] went to places[k] with the k-th. */
+static uint32_t item_at(uint32_t place, const uint32_t *places, const uint32_t *moved,
+                        size_t swaps) {
+  while (swaps-- > 0)
+    if (places[swaps] == place) return moved[swaps];
+  return place;
+}
+
+void fed__rng_sample_ranks(struct fed_rng *rng, size_t count, size_t wanted, uint32_t *ranks) {
+  uint32_t places[FED__RNG_RANKS_MAX], moved[FED__RNG_RANKS_MAX];
+  for (size_t i = 0; i < wanted && i < count && i < FED__RNG_RANKS_MAX; i++) {
+    places[i] = (uint32_t)(i + (size_t)fed__rng_below(rng, count - i));
+    ranks[i] = item_at(places[i], places, moved, i);
+    moved[i] = item_at((uint32_t)i, places, moved, i);
+  }
+}

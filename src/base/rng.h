@@ -26,6 +26,10 @@ double fed__rng_normal(struct fed_rng *rng);                  /* mean 0, varianc
 double fed__rng_gamma(struct fed_rng *rng, double shape);     /* scale 1; shape > 0 */
 /* Bring `wanted` of the items, drawn without replacement, to the front; the others stay behind. */
 void fed__rng_sample(struct fed_rng *rng, uint32_t *items, size_t count, size_t wanted);
+/* The same of the items 0 … count-1, which are nowhere: those drawn into `ranks`. At most
+ * FED__RNG_RANKS_MAX of them; O(wanted^2). */
+#define FED__RNG_RANKS_MAX 64
+void fed__rng_sample_ranks(struct fed_rng *rng, size_t count, size_t wanted, uint32_t *ranks);
 void fed__rng_shuffle(struct fed_rng *rng, uint32_t *items, size_t count);
 
 /* Random numbers by index, without a state: the `index`-th of the stream with this key (the outputs

@@ -28,8 +28,7 @@ void fed__round_finish(struct fed__round *round, struct fed__round_driver *drive
 
 static void give_task(struct fed__round *round, struct fed__round_driver *driver, uint32_t client,
                       int64_t now_ms) {
-  if (round->waiting[client]) round->waiting_count--;
-  round->waiting[client] = 0;
+  fed__round_set_waiting(round, client, 0);
   round->member[client] = FED__MEMBER_WORKING;
   fed__selection_note_given(&round->selection, client, now_ms);
   fed__round_emit(round, driver, FED__EFFECT_GIVE_TASK, client, NULL);
@@ -126,16 +125,14 @@ static void gather(struct fed__round *round, struct fed__round_driver *driver, i
 int fed__round_note_waiting(struct fed__round *round, const struct fed__round_event *event,
                             struct fed__round_driver *driver) {
   (void)driver;
-  if (!round->waiting[event->client]) round->waiting_count++;
-  round->waiting[event->client] = 1;
+  fed__round_set_waiting(round, event->client, 1);
   return FED_OK;
 }
 
 int fed__round_note_left(struct fed__round *round, const struct fed__round_event *event,
                          struct fed__round_driver *driver) {
   (void)driver;
-  if (round->waiting[event->client]) round->waiting_count--;
-  round->waiting[event->client] = 0;
+  fed__round_set_waiting(round, event->client, 0);
   return FED_OK;
 }
 
@@ -471,6 +468,7 @@ int fed__round_init(struct fed__round *round, const struct fed_context *context,
 void fed__round_clear(struct fed__round *round) {
   if (!round->context) return;
   fed__free(round->context, round->waiting);
+  fed__free(round->context, round->waiting_tree);
   fed__free(round->context, round->member);
   fed__free(round->context, round->cohort);
   fed__free(round->context, round->tasks);
@@ -498,6 +496,7 @@ static int make_room_for_tasks(struct fed__round *round, uint32_t count) {
 int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   if (count <= round->client_count) return FED_OK;
   FED_TRY(grow(round->context, &round->waiting, round->client_count, count));
+  FED_TRY(fed__round_grow_waiting(round, count));
   FED_TRY(grow(round->context, &round->member, round->client_count, count));
   uint32_t *moved = fed__resize(round->context, round->cohort, count, sizeof *moved);
   if (!moved) return FED_E_MEMORY;
@@ -505,6 +504,7 @@ int fed__round_set_client_count(struct fed__round *round, uint32_t count) {
   FED_TRY(make_room_for_tasks(round, count));
   FED_TRY(fed__selection_set_client_count(&round->selection, count));
   round->client_count = count;
+  fed__round_count_waiting(round);
   return FED_OK;
 }
 

@@ -21,7 +21,7 @@
  * begun.
  *
  * Clients are small numbers (0, 1, 2 …) that the driver assigns; memory is a few bytes a client.
- * Cost: O(1) an event, O(clients) when a round opens or closes.
+ * Cost: O(1) an event, O(clients) when a round opens or closes. Asynchronous: round_async.c.
  */
 #ifndef FED_ROUND_H
 #define FED_ROUND_H
@@ -141,6 +141,7 @@ struct fed__round {
   uint32_t attempt, exchange;
   uint32_t client_count;
   uint8_t *waiting;             /* by client: has an unanswered check-in */
+  uint32_t *waiting_tree;       /* of counts (round_waiting.c), if asynchronous */
   uint8_t *member;              /* by client: enum fed__member in the open round */
   uint32_t *cohort;             /* the open round's clients; asynchronous: those at work */
   struct fed__open_task *tasks; /* by client, if asynchronous */
@@ -164,6 +165,9 @@ void fed__round_clear(struct fed__round *round);
 
 /* Make room for clients 0 … count-1. */
 FED_MUST int fed__round_set_client_count(struct fed__round *round, uint32_t count);
+
+/* Who waits was written from outside (a checkpoint): count them anew. */
+void fed__round_count_waiting(struct fed__round *round);
 
 /* Is the round at hand one without a common pace (round_async.c)? */
 int fed__round_is_asynchronous(const struct fed__round *round);

@@ -13,7 +13,8 @@
  * `staleness_max` versions were made before is thanked for and dropped. Tasks outlive rounds. The
  * evaluation at the end is a round in step, in the other table.
  *
- * Cost: O(1) an answer, and O(clients) where a place is filled while others wait.
+ * Cost: O(cohort + log clients) an answer. A rule of selection that looks at facts looks at those
+ * of all who wait whenever a place is filled; uniform draws do not.
  */
 #include "base/memory.h"
 #include "base/raise.h"
@@ -30,24 +31,35 @@ static void give_task(struct fed__round *round, struct fed__round_driver *driver
   struct fed__open_task *task = &round->tasks[client];
   const uint32_t number = task->round == round->round ? task->number + 1 : 1;
   *task = (struct fed__open_task){.round = round->round, .number = number, .given_ms = now_ms};
-  if (round->waiting[client]) round->waiting_count--;
-  round->waiting[client] = 0;
+  fed__round_set_waiting(round, client, 0);
   round->member[client] = FED__MEMBER_WORKING;
   round->deadline_ms = now_ms + round->settings.deadline_ms;
   fed__selection_note_given(&round->selection, client, now_ms);
   fed__round_emit(round, driver, FED__EFFECT_GIVE_TASK, client, NULL);
 }
 
-/* Those who work are at the front of `cohort`; those who wait are put behind them to draw from. */
+/* Those who work are at the front of `cohort`; who is drawn comes behind them. */
+static uint32_t draw(struct fed__round *round, uint32_t *drawn, uint32_t wanted) {
+  const uint64_t seed = round->settings.seed;
+  uint32_t count;
+  if (fed__selection_draw_ranks(&round->selection, seed, round->round, ++round->draw_count,
+                                round->waiting_count, wanted, drawn, &count)) {
+    for (uint32_t i = 0; i < count; i++) drawn[i] = fed__round_find_waiting(round, drawn[i]);
+    return count;
+  }
+  count = 0;
+  for (uint32_t client = 0; client < round->client_count; client++)
+    if (round->waiting[client]) drawn[count++] = client;
+  return fed__selection_draw(&round->selection, seed, round->round, round->draw_count, drawn, count,
+                             wanted);
+}
+
 static void fill_places(struct fed__round *round, struct fed__round_driver *driver,
                         int64_t now_ms) {
   const uint32_t free_count = round->settings.cohort - round->cohort_count;
-  uint32_t *drawn = round->cohort + round->cohort_count, count = 0;
+  uint32_t *drawn = round->cohort + round->cohort_count;
   if (free_count == 0 || round->waiting_count == 0) return;
-  for (uint32_t client = 0; client < round->client_count; client++)
-    if (round->waiting[client]) drawn[count++] = client;
-  count = fed__selection_draw(&round->selection, round->settings.seed, round->round,
-                              ++round->draw_count, drawn, count, free_count);
+  const uint32_t count = draw(round, drawn, free_count);
   round->cohort_count += count;
   for (uint32_t i = 0; i < count; i++) {
     fed__selection_note_chosen(&round->selection, drawn[i], round->round);
@@ -55,14 +67,27 @@ static void fill_places(struct fed__round *round, struct fed__round_driver *driv
   }
 }
 
-static void leave_place(struct fed__round *round, uint32_t client) {
+/* The others keep their order: that of their tasks' deadlines. */
+static void leave_cohort(struct fed__round *round, uint32_t client) {
   uint32_t at = 0;
   while (at < round->cohort_count && round->cohort[at] != client) at++;
   if (at == round->cohort_count) return;
-  round->member[client] = FED__MEMBER_NONE;
   round->cohort_count--;
   memmove(round->cohort + at, round->cohort + at + 1,
           (round->cohort_count - at) * sizeof *round->cohort);
+}
+
+static void leave_place(struct fed__round *round, uint32_t client) {
+  leave_cohort(round, client);
+  round->member[client] = FED__MEMBER_NONE;
+}
+
+/* Another task, and a later deadline. */
+static void give_again(struct fed__round *round, struct fed__round_driver *driver, uint32_t client,
+                       int64_t now_ms) {
+  leave_cohort(round, client);
+  round->cohort[round->cohort_count++] = client;
+  give_task(round, driver, client, now_ms);
 }
 
 static int is_its_task(const struct fed__round *round, const struct fed__round_event *event) {
@@ -128,7 +153,7 @@ static int exchange_check_in(struct fed__round *round, const struct fed__round_e
                              struct fed__round_driver *driver) {
   FED_TRY(fed__round_note_waiting(round, event, driver));
   if (round->member[event->client] == FED__MEMBER_WORKING)
-    give_task(round, driver, event->client, event->now_ms);
+    give_again(round, driver, event->client, event->now_ms);
   else
     fill_places(round, driver, event->now_ms);
   return FED_OK;
@@ -189,24 +214,20 @@ static int64_t overdue_ms(const struct fed__round *round, uint32_t client) {
   return round->tasks[client].given_ms + round->settings.deadline_ms;
 }
 
+int64_t fed__round_next_overdue_ms(const struct fed__round *round) {
+  return round->cohort_count ? overdue_ms(round, round->cohort[0]) : INT64_MAX;
+}
+
 static int exchange_time(struct fed__round *round, const struct fed__round_event *event,
                          struct fed__round_driver *driver) {
-  for (uint32_t i = round->cohort_count; i-- > 0;) {
-    const uint32_t client = round->cohort[i];
-    if (event->now_ms < overdue_ms(round, client)) continue;
+  while (event->now_ms >= fed__round_next_overdue_ms(round)) {
+    const uint32_t client = round->cohort[0];
     fed__selection_note_overdue(&round->selection, client, event->now_ms);
     leave_place(round, client);
     round->lost_count++;
   }
   fill_places(round, driver, event->now_ms);
   return FED_OK;
-}
-
-int64_t fed__round_next_overdue_ms(const struct fed__round *round) {
-  int64_t next = INT64_MAX;
-  for (uint32_t i = 0; i < round->cohort_count; i++)
-    if (overdue_ms(round, round->cohort[i]) < next) next = overdue_ms(round, round->cohort[i]);
-  return next;
 }
 
 static int exchange_stop(struct fed__round *round, const struct fed__round_event *event,

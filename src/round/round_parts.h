@@ -19,6 +19,12 @@ int fed__round_time_is_up(const struct fed__round *round, int64_t now_ms);
 enum fed__round_end fed__round_end_after(const struct fed__round *round,
                                          const struct fed__round_event *event);
 
+/* round_waiting.c: note that a client waits, or does not. In asynchronous training also: who is the
+ * n-th (from 0) of those that wait, by number. */
+void fed__round_set_waiting(struct fed__round *round, uint32_t client, int is_waiting);
+uint32_t fed__round_find_waiting(const struct fed__round *round, uint32_t rank);
+FED_MUST int fed__round_grow_waiting(struct fed__round *round, uint32_t client_count);
+
 /* Is the event about the round, attempt and exchange at hand? */
 int fed__round_is_at(const struct fed__round *round, const struct fed__round_event *event);
 

@@ -129,6 +129,7 @@ static int carry_table(struct fed__round *round, struct fed__checkpoint *checkpo
   state.settings = round->settings;
   state.client_count = round->client_count;
   state.waiting = round->waiting;
+  state.waiting_tree = round->waiting_tree;
   state.member = round->member;
   state.cohort = round->cohort;
   state.selection = round->selection;
@@ -136,6 +137,7 @@ static int carry_table(struct fed__round *round, struct fed__checkpoint *checkpo
   *round = state;
   const size_t clients = round->client_count;
   FED_TRY(fed__checkpoint_bytes(checkpoint, "round.waiting", round->waiting, clients));
+  fed__round_count_waiting(round);
   FED_TRY(fed__checkpoint_bytes(checkpoint, "round.member", round->member, clients));
   FED_TRY(carry_facts(&round->selection, checkpoint));
   if (round->tasks)

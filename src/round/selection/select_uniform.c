@@ -4,7 +4,7 @@
  * there takes part with probability wanted / n (McMahan et al. 2017, "Communication-efficient
  * learning of deep networks from decentralized data", algorithm 1).
  *
- * Looks at no facts. O(wanted).
+ * Looks at no facts. O(wanted); O(wanted^2) by ranks.
  */
 #include "round/selection/selection.h"
 
@@ -15,4 +15,11 @@ static uint32_t draw_uniform(const struct fed__draw *draw) {
   return draw->wanted;
 }
 
-const struct fed__selection_rule fed__select_uniform = {.name = "uniform", .draw = draw_uniform};
+static void draw_uniform_ranks(const struct fed__draw *draw, uint32_t *ranks) {
+  struct fed_rng rng;
+  fed__rng_init(&rng, draw->seed, "cohort", draw->round, draw->attempt);
+  fed__rng_sample_ranks(&rng, draw->count, draw->wanted, ranks);
+}
+
+const struct fed__selection_rule fed__select_uniform = {
+    .name = "uniform", .draw = draw_uniform, .draw_ranks = draw_uniform_ranks};

@@ -118,3 +118,21 @@ uint32_t fed__selection_draw(struct fed__selection *selection, uint64_t seed, ui
                                  .scored = selection->scored};
   return rule->draw(&draw);
 }
+
+int fed__selection_draw_ranks(const struct fed__selection *selection, uint64_t seed, uint64_t round,
+                              uint32_t attempt, uint32_t count, uint32_t wanted, uint32_t *ranks,
+                              uint32_t *drawn) {
+  const struct fed__selection_rule *rule = selection->rule;
+  *drawn = count < wanted ? count : wanted;
+  if (!rule->draw_ranks || *drawn > FED__RNG_RANKS_MAX) return 0;
+  for (uint32_t i = 0; i < *drawn; i++) ranks[i] = i;
+  if (count <= wanted) return 1;
+  const struct fed__draw draw = {.settings = &selection->settings,
+                                 .seed = seed,
+                                 .round = round,
+                                 .attempt = attempt,
+                                 .wanted = wanted,
+                                 .count = count};
+  rule->draw_ranks(&draw, ranks);
+  return 1;
+}

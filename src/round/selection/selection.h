@@ -9,7 +9,8 @@
  * unknown never shuts a client out: each rule says what it puts in its place.
  *
  * A draw depends on the job's seed, the round, the attempt, the facts and on who waits; nothing
- * else. Cost: O(clients) a draw. Memory: none for rules without facts, else 80 bytes a client.
+ * else. Cost: O(clients) a draw, O(wanted^2) by ranks. Memory: none for rules without facts, else
+ * 80 bytes a client.
  */
 #ifndef FED_ROUND_SELECTION_H
 #define FED_ROUND_SELECTION_H
@@ -54,6 +55,9 @@ struct fed__selection_rule {
   /* Bring those who are drawn to the front of `clients` (what is behind may be anything); returns
    * how many they are. */
   uint32_t (*draw)(const struct fed__draw *draw);
+  /* The same clients in the same order, as numbers among those that wait (`clients` is NULL), into
+   * ranks[0..wanted). NULL: it has to look at all of them. */
+  void (*draw_ranks)(const struct fed__draw *draw, uint32_t *ranks);
 };
 
 extern const struct fed__selection_rule fed__select_uniform, fed__select_poisson,
@@ -93,6 +97,12 @@ struct fed__client_facts *fed__selection_facts(const struct fed__selection *sele
  * favours anybody. Returns how many. */
 uint32_t fed__selection_draw(struct fed__selection *selection, uint64_t seed, uint64_t round,
                              uint32_t attempt, uint32_t *clients, uint32_t count, uint32_t wanted);
+
+/* The same without a list of those that wait, who are `count`: those drawn by their places in that
+ * list, from 0, into `ranks`, which has room for `wanted`. 0: this draw needs the list. */
+int fed__selection_draw_ranks(const struct fed__selection *selection, uint64_t seed, uint64_t round,
+                              uint32_t attempt, uint32_t count, uint32_t wanted, uint32_t *ranks,
+                              uint32_t *drawn);
 
 /* What the table of states sees: a client is in a cohort; gets its task; answers a task of
  * training; is not waited for any more. */

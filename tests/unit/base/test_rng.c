@@ -232,6 +232,23 @@ static void samples_are_uniform(void **state) {
   assert_int_equal(all[0] + all[1], 15);
 }
 
+/* Ranks are what a sample of 0, 1, 2 … brings to the front, of any number of them. */
+static void ranks_are_a_sample_without_items(void **state) {
+  (void)state;
+  struct fed_rng chance = stream_of("ranks");
+  for (int i = 0; i < 3000; i++) {
+    uint32_t items[300], ranks[FED__RNG_RANKS_MAX];
+    const size_t count = 1 + fed__rng_below(&chance, i % 2 ? 300 : 70);
+    const size_t wanted = 1 + fed__rng_below(&chance, FED__RNG_RANKS_MAX);
+    struct fed_rng one = {{1, 2, 3, (uint64_t)i}}, other = one;
+    for (uint32_t k = 0; k < count; k++) items[k] = k;
+    fed__rng_sample(&one, items, count, wanted);
+    fed__rng_sample_ranks(&other, count, wanted, ranks);
+    assert_memory_equal(items, ranks, (wanted < count ? wanted : count) * sizeof *ranks);
+    assert_true(fed__rng_next(&one) == fed__rng_next(&other));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(outputs_are_the_published_ones),
@@ -246,6 +263,7 @@ int main(void) {
       cmocka_unit_test(gamma_has_mean_and_variance_of_its_shape),
       cmocka_unit_test(shuffles_are_uniform),
       cmocka_unit_test(samples_are_uniform),
+      cmocka_unit_test(ranks_are_a_sample_without_items),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
