@@ -162,7 +162,7 @@ enum fed_precision {
 };
 
 /* Which kernels: the fastest that this machine and its packages offer; plain C; oneDNN's alone; or
- * the fastest without Winograd's tiles for convolutions of 3 x 3, whose rounding errors are 2.4 (16
+ * the fastest without Winograd's tiles for convolutions of 3 x 3, whose rounding errors are 3 (32
  * channels) to 7 times (256) those of direct sums with AVX-512. */
 enum fed_kernels {
   FED_KERNELS_AUTO,

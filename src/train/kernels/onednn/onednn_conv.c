@@ -8,20 +8,18 @@
  * one after the other) and oneDNN's scratch memory: about the bytes of x + y + w in all. Calls
  * allocate nothing but the few words of oneDNN's argument list.
  *
- * Kernels of 3 × 3 may go by Winograd's F(4 × 4, 3 × 3) where oneDNN has it (AVX-512), which
- * multiplies a quarter as often: two thirds of the time over 28 × 28. Its transforms amplify
- * rounding. Root mean square errors, relative to that of the results (tests/unit/train/
- * test_winograd.c bounds them):
+ * Kernels of 3 × 3 over 32 channels and more may go by Winograd's F(4 × 4, 3 × 3), forward and back
+ * to the data, where oneDNN has it (AVX-512): a quarter of the products. Its transforms amplify
+ * rounding, each error being a part of its tile's results. Root mean squares, relative to that of
+ * the results (tests/unit/train/test_winograd.c bounds them):
  *
- *   channels                  16        64       256
- *   y, dx   tiles         5.1e-7    7.8e-7    1.5e-6
- *           direct        2.1e-7    2.1e-7    2.2e-7
- *           plain C       2.2e-7    4.1e-7    8.1e-7
- *   dw      tiles         5.6e-7    6.2e-7    4.2e-7   of 8 · 28², 8 · 8², 2 · 8² pixels
- *           direct        1.4e-6    3.7e-7    1.9e-7
+ *   channels        32        64       128       256
+ *   tiles       6.2e-7    7.8e-7    1.1e-6    1.5e-6
+ *   direct      2.1e-7    2.1e-7    2.2e-7    2.2e-7
+ *   plain C     3.0e-7    4.1e-7    5.9e-7    8.0e-7
  *
- * An error is a part of its tile's results, not of its own terms: where those cancel, or are zeros,
- * it does not.
+ * Back to the weights it is always direct: by tiles a gradient that is zero would be what rounding
+ * leaves of its neighbours', which Adam turns into steps.
  *
  * What oneDNN does not implement, and what fails inside it, is left to the reference.
  */
@@ -152,8 +150,8 @@ static dnnl_status_t init_descriptor(const struct fed__onednn *library, const st
         &out[REGION_Y], g.stride, g.gap, g.before, g.after);
   if (name == BACKWARD_WEIGHTS)
     return library->dilated_convolution_backward_weights_desc_init(
-        descriptor, algorithm, &in[REGION_X], &out[REGION_W], bias, &in[REGION_Y], g.stride, g.gap,
-        g.before, g.after);
+        descriptor, dnnl_convolution_direct, &in[REGION_X], &out[REGION_W], bias, &in[REGION_Y],
+        g.stride, g.gap, g.before, g.after);
   /* With few input channels a block of 16 is mostly padding; the plain layout is faster then. */
   if (conv->in_channels / conv->groups < 8 && conv->groups == 1 && !conv->rounds)
     in = out = layouts->plain;
@@ -268,13 +266,13 @@ static void free_passes(struct onednn_conv *state) {
   memset(state->region_bytes, 0, sizeof state->region_bytes);
 }
 
-/* For a few small channels the tiles' overhead is more than what they save. */
+/* For few or small channels the tiles' overhead is more than what they save. */
 static int winograd_pays(const struct fed_conv *conv) {
   const struct fed_window *window = &conv->window;
   int fits = conv->tiles && conv->groups == 1 && first_axis(window) == 1;
   for (int axis = 1; axis < FED_SPATIAL; axis++)
     fits &= window->kernel[axis] == 3 && window->stride[axis] == 1 && window->dilation[axis] == 1;
-  return fits && conv->in_channels >= 16 && conv->out_channels >= 16 &&
+  return fits && conv->in_channels >= 32 && conv->out_channels >= 32 &&
          conv->in_channels * window->in[1] * window->in[2] >= 4096;
 }
 
