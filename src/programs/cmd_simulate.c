@@ -327,5 +327,5 @@ const struct fed__command fed__simulate_commands[1] = {
      "their part of the data. The same seed gives the same model, bit for bit, with any number of "
      "threads. Writes DIR/metrics.jsonl (a line a round), tables for spreadsheets, report.html "
      "with plots, summary.json, model.onnx and model.safetensors.",
-     simulate_options, simulate_examples, 1, 1, simulate},
+     simulate_options, simulate_examples, 1, 1, simulate, fed__simulate_ranks_is_mute},
 };

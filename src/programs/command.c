@@ -196,12 +196,14 @@ static int start_log(const struct fed__invocation *invocation, struct fed_contex
 static int run(struct fed__invocation *invocation, struct fed_context *context, int count,
                char **words) {
   struct fed__stream_sink sink;
+  invocation->mute = invocation->command->is_mute && invocation->command->is_mute();
   int code = parse(invocation, count, words);
   invocation->json = fed__option_on(invocation, "json");
   invocation->quiet = fed__option_on(invocation, "quiet");
   invocation->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
   if (code == FED_OK && fed__option_on(invocation, "help")) {
-    fed__command_print_help(invocation->program, invocation->command, stdout);
+    if (!invocation->mute)
+      fed__command_print_help(invocation->program, invocation->command, stdout);
     return 0;
   }
   if (code == FED_OK) code = check_argument_count(invocation);

@@ -28,6 +28,8 @@ struct fed__command {
   const char *const *examples;       /* pairs of a command line and what it does; NULL-ended */
   size_t arguments_min, arguments_max;
   int (*run)(struct fed__invocation *invocation);
+  int (*is_mute)(void); /* NULL: never. 1: this is one of several processes of this command, and
+                           another one prints help, and tells that it was called wrongly */
 };
 
 struct fed__program {

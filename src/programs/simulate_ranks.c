@@ -47,10 +47,14 @@ static int load(struct fed__ranks *(**open)(void)) {
                    dlerror());
 }
 
-/* Before MPI is there to ask. */
-static int is_first(void) {
-  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-  return !rank || strcmp(rank, "0") == 0;
+/* Before MPI is there to ask. Without its own word for it a process is the first. */
+int fed__simulate_ranks_is_mute(void) {
+  const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    const char *rank = getenv(names[i]);
+    if (rank) return strcmp(rank, "0") != 0;
+  }
+  return 0;
 }
 
 static void be_mute(struct fed__invocation *invocation) {
@@ -62,7 +66,6 @@ int fed__simulate_ranks_open(struct fed__invocation *invocation, struct fed__ran
   struct fed__ranks *(*open)(void) = NULL;
   *ranks = NULL;
   if (!is_one_of_many()) return FED_OK;
-  invocation->mute = !is_first();
   FED_TRY(load(&open));
   *ranks = open();
   if (!*ranks) return FED_RAISE(FED_E_IO, "MPI cannot be initialised");

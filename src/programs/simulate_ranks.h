@@ -8,6 +8,11 @@
 #include "programs/command.h"
 #include "simulate/ranks.h"
 
+/* Is this a process of mpirun's other than the first? As long as they have not met it ends with
+ * status 0 when it is called wrongly: mpirun kills the others as soon as one fails, and the first
+ * has to tell. Its status is mpirun's. */
+int fed__simulate_ranks_is_mute(void);
+
 /* `*ranks` NULL where no mpirun is at work. All but the first process are mute from now on:
  * standard output, and the telling of failures. FED_E_UNSUPPORTED when fed was installed without
  * its MPI module. */

@@ -109,3 +109,15 @@ expect 3 mpirun -n 3 "$work/somewhere" "$work/other" 1 $run --out "$work/failed"
 said "other files than where the first process runs" "(process 2 of 3, on"
 expect 3 mpirun -n 2 $run --out "$work/failed" --clients 2
 [ "$(grep -c "rounds.minimum is 3" "$work/said")" = 1 ] || fail "not told once: $(cat "$work/said")"
+
+# ---- what is wrong before they meet is told once, too ---------------------------------------------
+expect 2 mpirun -n 3 "$FED" simulate --bad-option
+[ "$(grep -c "unknown option '--bad-option'" "$work/said")" = 1 ] || fail "$(cat "$work/said")"
+expect 2 mpirun -n 3 "$FED" simulate
+[ "$(grep -c "found 0 arguments" "$work/said")" = 1 ] || fail "not told once: $(cat "$work/said")"
+expect 2 mpirun -n 3 $run --threads 0
+[ "$(grep -c -- "--threads: expected" "$work/said")" = 1 ] || fail "$(cat "$work/said")"
+expect 6 mpirun -n 3 "$FED" simulate "$work/nowhere.yaml" --data "$work"
+[ "$(grep -c "cannot open '$work/nowhere.yaml'" "$work/said")" = 1 ] || fail "$(cat "$work/said")"
+expect 0 mpirun -n 3 "$FED" simulate --help
+[ "$(grep -c "^Usage:" "$work/said")" = 1 ] || fail "not told once: $(cat "$work/said")"
