@@ -147,11 +147,16 @@ static int print_json(const struct verification *verification) {
 
 /* ---- why float32 differs -------------------------------------------------------------------- */
 
-static int part_failed(const struct verification *verification, const char *part) {
+static const char *const parts[] = {"first batch", "sgd", "adam"};
+static const enum fed_kernels compared[] = {FED_KERNELS_AUTO, FED_KERNELS_DIRECT,
+                                            FED_KERNELS_REFERENCE};
+
+static size_t count_failures(const struct verification *verification, const char *part) {
+  size_t failures = 0;
   for (size_t i = 0; i < verification->row_count; i++)
-    if (verification->rows[i].failures && strcmp(verification->rows[i].worst.part, part) == 0)
-      return 1;
-  return 0;
+    if (strcmp(verification->rows[i].worst.part, part) == 0)
+      failures += verification->rows[i].failures;
+  return failures;
 }
 
 /* 1, 2, 5, 10, 20, 50 and the last step. */
@@ -192,44 +197,81 @@ static int print_trace(const struct fed__known_answers *answers, const char *run
 
 static int print_run(const struct fed__known_answers *answers, const char *run,
                      double *differences) {
-  static const enum fed_kernels kernels[] = {FED_KERNELS_AUTO, FED_KERNELS_DIRECT,
-                                             FED_KERNELS_REFERENCE};
   size_t shown[STEPS_SHOWN];
   const size_t count = choose_steps(fed__known_answers_steps(answers), shown);
   printf("\nParameters in float32 less those in float64, after step\n%-5s %-10s", "run", "kernels");
   for (size_t i = 0; i < count; i++) printf(" %-8zu", shown[i]);
   printf(" largest leap\n");
-  for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
-    FED_TRY(print_trace(answers, run, kernels[i], differences));
+  for (size_t i = 0; i < sizeof compared / sizeof compared[0]; i++)
+    FED_TRY(print_trace(answers, run, compared[i], differences));
   return FED_OK;
 }
 
 static int print_runs(const struct fed_context *context, const struct fed__known_answers *answers,
                       const struct verification *verification) {
-  static const char *const runs[] = {"sgd", "adam"};
   double *differences =
       fed__alloc(context, fed__known_answers_steps(answers) * sizeof *differences);
   if (!differences) return FED_E_MEMORY;
   int code = FED_OK;
-  for (size_t i = 0; i < 2 && code == FED_OK; i++)
-    if (part_failed(verification, runs[i])) code = print_run(answers, runs[i], differences);
+  for (size_t i = 1; i < sizeof parts / sizeof parts[0] && code == FED_OK; i++)
+    if (count_failures(verification, parts[i])) code = print_run(answers, parts[i], differences);
   fed__free(context, differences);
   return code;
 }
 
-static void print_cause(const struct verification *verification,
+/* The same answers, otherwise computed: how many tensors of each part differ. */
+static int print_counts(const struct fed__known_answers *answers,
+                        const struct fed__known_setting *setting,
+                        struct verification *verification) {
+  struct fed__known_setting other = *setting;
+  other.data = verification;
+  FED_TRY(fed__known_answers_check(answers, &other));
+  printf("%s %-10s", other.precision == FED_PRECISION_F64 ? "f64" : "f32",
+         kernel_words[other.kernels]);
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    printf(" %-11zu", count_failures(verification, parts[i]));
+  printf("\n");
+  return FED_OK;
+}
+
+static int print_all_counts(const struct fed__known_answers *answers,
+                            const struct fed__known_setting *setting,
+                            struct verification *precise) {
+  struct fed__known_setting other = *setting;
+  printf("\nTensors that differ\n%-14s", "computed in");
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) printf(" %-11s", parts[i]);
+  printf("\n");
+  other.precision = FED_PRECISION_F64;
+  other.kernels = FED_KERNELS_REFERENCE;
+  FED_TRY(print_counts(answers, &other, precise));
+  other.precision = FED_PRECISION_F32;
+  for (size_t i = 0; i < sizeof compared / sizeof compared[0]; i++) {
+    struct verification counted = {0};
+    other.kernels = compared[i];
+    FED_TRY(print_counts(answers, &other, &counted));
+  }
+  return FED_OK;
+}
+
+static void print_cause(const struct fed__known_setting *setting,
+                        const struct verification *verification,
                         const struct verification *precise) {
+  if (setting->factor < 1)
+    printf("\nTolerances are what float32 can meet; --factor asks for %g of that.\n",
+           setting->factor);
   if (precise->failures)
-    printf("\nIn float64 %zu of %zu tensors differ, too: this is not rounding. Either the answers "
-           "were made with another model, other data or other settings, or fed computes one of its "
-           "operators otherwise: please report it with the folder.\n",
-           precise->failures, precise->checks);
-  else if (part_failed(verification, "first batch"))
-    printf("\nIn float64 all agree, but the first batch, before any training, differs in float32: "
-           "these kernels are less precise than the answers allow. Compare with --kernels "
-           "reference; if that holds, please report it with the folder.\n");
+    printf(
+        "\nfloat64 differs, too: this is not rounding. Either the answers were made with another "
+        "model, other data or other settings, or fed computes one of its operators otherwise: "
+        "please report that with the folder.\n");
+  else if (count_failures(verification, "first batch"))
+    printf(
+        "\nfloat64 agrees, but in float32 the first batch differs, before training could amplify "
+        "anything. Either a ReLU or a maximum in it is within rounding of its edge: then other "
+        "kernels agree, and so do answers of another seed. Or these kernels are wrong: please "
+        "report that with the folder.\n");
   else
-    printf("\nIn float64 all agree, and so does the first batch in float32: model, gradients and "
+    printf("\nfloat64 agrees, and so does the first batch in float32: model, gradients and "
            "optimisers are right. Training amplifies rounding when a ReLU, a maximum or Adam's "
            "division by a gradient near zero falls to the other side: differences leap in one step "
            "and grow from there, in other steps or by other amounts with other kernels, and in the "
@@ -241,13 +283,9 @@ static int explain(const struct fed_context *context, const struct fed__known_an
                    const struct fed__known_setting *setting,
                    const struct verification *verification) {
   struct verification precise = {0};
-  struct fed__known_setting exact = *setting;
-  exact.precision = FED_PRECISION_F64;
-  exact.kernels = FED_KERNELS_REFERENCE;
-  exact.data = &precise;
-  FED_TRY(fed__known_answers_check(answers, &exact));
+  FED_TRY(print_all_counts(answers, setting, &precise));
   if (!precise.failures) FED_TRY(print_runs(context, answers, verification));
-  print_cause(verification, &precise);
+  print_cause(setting, verification, &precise);
   return FED_OK;
 }
 
