@@ -15,8 +15,9 @@
 
 static struct fed_context context;
 
+/* Aligned, as a trainer's are. */
 static float *new_floats(int64_t count) {
-  float *floats = fed__alloc(&context, (size_t)count * sizeof *floats);
+  float *floats = aligned_alloc(64, ((size_t)count * sizeof *floats + 63) / 64 * 64);
   if (!floats) exit(FED_CLASS_RESOURCE);
   for (int64_t i = 0; i < count; i++) floats[i] = (float)(i * 7919 % 101) / 101 - 0.5f;
   return floats;
@@ -88,7 +89,7 @@ static void run_pool_back(struct task *t) {
 
 static void free_task(struct task *t) {
   float *all[] = {t->a, t->b, t->c, t->d, t->e, t->f};
-  for (int i = 0; i < 6; i++) fed__free(&context, all[i]);
+  for (int i = 0; i < 6; i++) free(all[i]);
   fed__free(&context, t->index);
   if (t->instance) t->table->instance_free(t->instance);
 }

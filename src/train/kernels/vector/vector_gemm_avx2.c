@@ -11,10 +11,7 @@
 #define NAME fed__vector_gemm_avx2
 #define NAME_TEXT "avx2"
 #define ROW_CASES ROW_CASE(1) ROW_CASE(2) ROW_CASE(3) ROW_CASE(4) ROW_CASE(5) ROW_CASE(6)
-#define DOT_CASES                                                                                  \
-  DOT_CASE(1, 1)                                                                                   \
-  DOT_CASE(2, 1)                                                                                   \
-  DOT_CASE(3, 1) DOT_CASE(4, 1) DOT_CASE(1, 2) DOT_CASE(2, 2) DOT_CASE(3, 2) DOT_CASE(4, 2)
+#define DOT_CASES DOT_CASE(1) DOT_CASE(2) DOT_CASE(3) DOT_CASE(4)
 
 #include "train/kernels/vector/vector_gemm.inc"
 #else

@@ -7,7 +7,7 @@
 
 #define ROWS 14
 #define DOT_ROWS 5
-#define DOT_COLUMNS 3
+#define DOT_COLUMNS 5
 #define NAME fed__vector_gemm_avx512
 #define NAME_TEXT "avx512"
 #define ROW_CASES                                                                                  \
@@ -19,17 +19,7 @@
   ROW_CASE(6)                                                                                      \
   ROW_CASE(7)                                                                                      \
   ROW_CASE(8) ROW_CASE(9) ROW_CASE(10) ROW_CASE(11) ROW_CASE(12) ROW_CASE(13) ROW_CASE(14)
-#define DOT_CASES                                                                                  \
-  DOT_CASE(1, 1)                                                                                   \
-  DOT_CASE(2, 1)                                                                                   \
-  DOT_CASE(3, 1)                                                                                   \
-  DOT_CASE(4, 1)                                                                                   \
-  DOT_CASE(5, 1)                                                                                   \
-  DOT_CASE(1, 2)                                                                                   \
-  DOT_CASE(2, 2)                                                                                   \
-  DOT_CASE(3, 2)                                                                                   \
-  DOT_CASE(4, 2)                                                                                   \
-  DOT_CASE(5, 2) DOT_CASE(1, 3) DOT_CASE(2, 3) DOT_CASE(3, 3) DOT_CASE(4, 3) DOT_CASE(5, 3)
+#define DOT_CASES DOT_CASE(1) DOT_CASE(2) DOT_CASE(3) DOT_CASE(4) DOT_CASE(5)
 
 #include "train/kernels/vector/vector_gemm.inc"
 #else
