@@ -55,6 +55,22 @@ json_t *fed__sums_json(const struct fed__job *job, const struct fed__metric_sums
   return json;
 }
 
+/* The test set, and of its classes what belongs to two, or to more. */
+static json_t *tested_json(const struct fed__job *job, const struct fed__simulated_round *round) {
+  const struct fed__tested_classes *classes = &round->tested_classes;
+  json_t *json = fed__sums_json(job, &round->tested);
+  if (!json_is_object(json) || !classes->classes) return json;
+  json_object_set_new(json, "recall", number(classes->recall));
+  json_object_set_new(json, "precision", number(classes->precision));
+  if (classes->classes == 2) {
+    json_object_set_new(json, "auc", number(classes->auc));
+    json_object_set_new(json, "average_precision", number(classes->average_precision));
+  } else {
+    json_object_set_new(json, "lowest_recall", number(classes->lowest_recall));
+  }
+  return json;
+}
+
 json_t *fed__spread_json(const struct fed__spread *spread) {
   if (!spread->count) return json_null();
   return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "clients",
@@ -98,8 +114,8 @@ json_t *fed__round_json(const struct fed__job *job, const struct fed__simulated_
       round->kind == FED__ROUND_TRAIN ? "train" : "evaluate", "cohort", (int)round->cohort,
       "reported", (int)round->reported, "diverged", (int)round->diverged, "trained",
       fed__sums_json(job, &round->trained), "evaluated", fed__sums_json(job, &round->evaluated),
-      "tested", fed__sums_json(job, &round->tested), "clients", clients_json(job, &round->clients),
-      "drift", drift_json(&round->drift), "clamped", (json_int_t)round->clamped_count, "down_bytes",
+      "tested", tested_json(job, round), "clients", clients_json(job, &round->clients), "drift",
+      drift_json(&round->drift), "clamped", (json_int_t)round->clamped_count, "down_bytes",
       (json_int_t)round->down_bytes, "up_bytes", (json_int_t)round->up_bytes, "virtual_s",
       round->virtual_s, "seconds", round->real_s, "trouble", fed__trouble_json(round->trouble));
   if (json && round->failure) json_object_set_new(json, "failure", json_string(round->failure));

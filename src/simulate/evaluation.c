@@ -7,6 +7,8 @@
 #include "base/raise.h"
 #include "simulate/simulation.h"
 
+#include <math.h>
+
 /* ---- clients -------------------------------------------------------------------------------- */
 
 int fed__client_figures_of(const struct fed_context *context, const struct fed__visit *visits,
@@ -77,6 +79,44 @@ static int classify(struct fed__simulation *simulation, const struct fed__questi
   if (code == FED_E_NOT_FINITE) return FED_OK;
   FED_TRY(code);
   code = fed__classification_of(&outcomes, found);
+  fed__outcomes_clear(&outcomes);
+  return code;
+}
+
+static void note_classes(const struct fed__classification *found,
+                         struct fed__tested_classes *classes) {
+  const int are_two = found->classes == 2;
+  const struct fed__class_metrics *shown = are_two ? &found->each[1] : &found->mean;
+  classes->classes = found->classes;
+  classes->recall = shown->recall;
+  classes->precision = shown->precision;
+  classes->auc = are_two ? shown->auc : NAN;
+  classes->average_precision = are_two ? shown->average_precision : NAN;
+  classes->lowest_recall = INFINITY;
+  for (uint32_t c = 0; c < found->classes; c++) /* NAN is less than nothing */
+    if (found->each[c].recall < classes->lowest_recall)
+      classes->lowest_recall = found->each[c].recall;
+}
+
+static int test_classes(struct fed__simulation *simulation, struct fed__outcomes *outcomes,
+                        struct fed__metric_sums *sums, struct fed__tested_classes *classes) {
+  struct fed__classification found;
+  if (outcomes->classes > 2) fed__outcomes_drop_scores(outcomes);
+  FED_TRY(fed__pool_test(simulation->pool, &simulation->current, sums, outcomes));
+  FED_TRY(fed__classification_of(outcomes, &found));
+  note_classes(&found, classes);
+  fed__classification_clear(&found);
+  return FED_OK;
+}
+
+int fed__simulation_test(struct fed__simulation *simulation, struct fed__metric_sums *sums,
+                         struct fed__tested_classes *classes) {
+  struct fed__outcomes outcomes;
+  *classes = (struct fed__tested_classes){0};
+  if (!fed__pool_classes(simulation->pool))
+    return fed__pool_test(simulation->pool, &simulation->current, sums, NULL);
+  FED_TRY(fed__pool_test_outcomes(simulation->pool, &outcomes));
+  const int code = test_classes(simulation, &outcomes, sums, classes);
   fed__outcomes_clear(&outcomes);
   return code;
 }

@@ -18,6 +18,16 @@ struct fed__client_figures {
   struct fed__spread accuracy, loss;
 };
 
+/* How well a version tells the test set's classes apart (class_metrics.h; NAN: not defined). Of two
+ * classes: of the second, the one that one looks for. Of more: the mean of all that occur, and the
+ * lowest recall. */
+struct fed__tested_classes {
+  uint64_t classes; /* 0: not measured */
+  double recall, precision;
+  double auc, average_precision; /* of two classes */
+  double lowest_recall;          /* of more */
+};
+
 /* From visits that evaluated the model; those that diverged or have nothing held out are not in it.
  * FED_E_MEMORY. */
 FED_MUST int fed__client_figures_of(const struct fed_context *context,
@@ -32,6 +42,10 @@ FED_MUST int fed__client_figures_of(const struct fed_context *context,
 FED_MUST int fed__simulation_measure_clients(struct fed__simulation *simulation, uint32_t wanted,
                                              struct fed__client_figures *figures,
                                              struct fed__visit **visits, size_t *visit_count);
+
+/* The newest model on the test set: its sums, and its classes if it tells any apart. */
+FED_MUST int fed__simulation_test(struct fed__simulation *simulation, struct fed__metric_sums *sums,
+                                  struct fed__tested_classes *classes);
 
 /* What the newest model says of the test set, or of the rows that those clients hold out, class by
  * class. classes 0: there are no classes or no such rows, or its outputs are not finite; then there

@@ -71,6 +71,17 @@ void fed__ranks_merge(struct fed__ranks *ranks, void *bytes, size_t size) {
   }
 }
 
+void fed__ranks_merge_outcomes(struct fed__ranks *ranks, struct fed__outcomes *outcomes) {
+  const size_t labels = outcomes->row_count * outcomes->labels_each;
+  const size_t columns = outcomes->classes == 2 ? 1 : outcomes->classes;
+  for (size_t i = 0; i < labels; i++) outcomes->wanted[i]++; /* from -1, where nothing is known */
+  fed__ranks_merge(ranks, outcomes->wanted, labels * sizeof *outcomes->wanted);
+  for (size_t i = 0; i < labels; i++) outcomes->wanted[i]--;
+  fed__ranks_merge(ranks, outcomes->named, labels * sizeof *outcomes->named);
+  if (outcomes->scores)
+    fed__ranks_merge(ranks, outcomes->scores, labels * columns * sizeof *outcomes->scores);
+}
+
 int fed__ranks_share(struct fed__ranks *ranks, struct fed_buffer *bytes) {
   if (!ranks) return FED_OK;
   int64_t size = ranks->rank == 0 ? (int64_t)bytes->size : 0;

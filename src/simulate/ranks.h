@@ -12,6 +12,7 @@
 #define FED_SIMULATE_RANKS_H
 
 #include "fed/buffer.h"
+#include "train/outcomes.h"
 
 struct fed__ranks {
   uint32_t rank, count; /* this process, and how many there are */
@@ -41,6 +42,10 @@ FED_MUST int fed__ranks_agree(struct fed__ranks *ranks, int code);
 
 /* As ranks->sum, of bytes in which all processes but one have zeros. */
 void fed__ranks_merge(struct fed__ranks *ranks, void *bytes, size_t size);
+
+/* Each row's outcomes are those of the process that has asked for them; in the others the row is as
+ * fed__outcomes_init leaves it. */
+void fed__ranks_merge_outcomes(struct fed__ranks *ranks, struct fed__outcomes *outcomes);
 
 /* The first process's bytes into everybody's buffer, which is empty in the others. FED_E_MEMORY is
  * for fed__ranks_agree; then this process has no bytes. */

@@ -266,7 +266,7 @@ static int measure(struct fed__simulation *simulation, struct fed__round_event *
   const int has_test = fed__pool_test_set(simulation->pool) != NULL;
   if (is_measured(simulation, simulation->version)) FED_TRY(measure_clients(simulation));
   if (has_test && is_measured(simulation, simulation->version)) {
-    const int code = fed__pool_test(simulation->pool, &simulation->current, &open->tested);
+    const int code = fed__simulation_test(simulation, &open->tested, &open->tested_classes);
     if (code != FED_OK && code != FED_E_NOT_FINITE) return code;
   }
   if (has_test) found = &open->tested;

@@ -32,6 +32,7 @@ struct fed__simulated_round {
   struct fed__metric_sums trained, evaluated, tested; /* example_count 0: not measured. `evaluated`
                                                          is of the model that the cohort received,
                                                          `tested` of the one that it made */
+  struct fed__tested_classes tested_classes;
   struct fed__client_figures clients; /* of the cohort, or of those that the settings ask for */
   struct fed__drift drift;
   uint64_t clamped_count;

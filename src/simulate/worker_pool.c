@@ -48,6 +48,7 @@ struct fed__pool {
   int (*work)(struct worker *worker, size_t item);
   const struct fed__visits *visits;
   const struct fed_params *tested_params;
+  struct fed__outcomes *tested_outcomes; /* NULL: not wanted */
   const struct fed__questions *questions;
   struct fed__pool_work *other; /* fed__pool_run's */
   size_t item_count, items_per_take;
@@ -347,7 +348,11 @@ static int test_rows(struct worker *worker, size_t item) {
   const size_t count = left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS;
   for (size_t i = 0; i < count; i++) worker->test_rows[i] = (uint32_t)(first + i);
   FED_TRY(fed_trainer_reset(worker->tester, worker->pool->tested_params));
-  FED_TRY(fed_evaluate(worker->tester, worker->test, worker->test_rows, count, &metrics));
+  struct fed__outcomes *outcomes = worker->pool->tested_outcomes;
+  FED_TRY(outcomes
+              ? fed__outcomes_evaluate(outcomes, first, worker->tester, worker->test,
+                                       worker->test_rows, count, &metrics)
+              : fed_evaluate(worker->tester, worker->test, worker->test_rows, count, &metrics));
   fed__metric_sums_add(&worker->tested, &metrics);
   return FED_OK;
 }
@@ -362,13 +367,19 @@ static int agree_on_finite(struct fed__ranks *ranks, int code) {
                     : FED_OK;
 }
 
+int fed__pool_test_outcomes(struct fed__pool *pool, struct fed__outcomes *outcomes) {
+  const struct worker *first = &pool->workers[0];
+  return fed__outcomes_init(outcomes, pool->setting.context, first->tester, first->test->count);
+}
+
 int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
-                   struct fed__metric_sums *sums) {
+                   struct fed__metric_sums *sums, struct fed__outcomes *outcomes) {
   *sums = (struct fed__metric_sums){0};
   FED_REQUIRE(fed__pool_test_set(pool));
   for (uint32_t i = 0; i < pool->setting.thread_count; i++)
     pool->workers[i].tested = (struct fed__metric_sums){0};
   pool->tested_params = params;
+  pool->tested_outcomes = outcomes;
   const size_t rows = pool->workers[0].test->count;
   const int code = share_work(pool, test_rows, (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
   FED_TRY(agree_on_finite(pool->setting.ranks, code));
@@ -376,6 +387,7 @@ int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
     fed__metric_sums_merge(sums, &pool->workers[i].tested);
   struct fed__ranks *ranks = pool->setting.ranks;
   if (ranks) ranks->sum(ranks, (int64_t *)(void *)sums, sizeof *sums / sizeof(int64_t));
+  if (ranks && outcomes) fed__ranks_merge_outcomes(ranks, outcomes);
   return FED_OK;
 }
 

@@ -88,9 +88,14 @@ struct fed__visit_sums {
 FED_MUST int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
                              struct fed__aggregate *aggregate, struct fed__visit_sums *sums);
 
-/* Measure a model on the test set. FED_E_NOT_FINITE. */
+/* Measure a model on the test set. `outcomes`: what it says of each of its rows
+ * (fed__pool_test_outcomes); NULL: not wanted. FED_E_NOT_FINITE. */
 FED_MUST int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
-                            struct fed__metric_sums *sums);
+                            struct fed__metric_sums *sums, struct fed__outcomes *outcomes);
+
+/* Room for them, the caller's to clear. FED_E_UNSUPPORTED for a model that tells no classes
+ * apart. */
+FED_MUST int fed__pool_test_outcomes(struct fed__pool *pool, struct fed__outcomes *outcomes);
 
 /* A model and rows that it is asked about, of the test set or of the training data. Where parts of
  * the rows are different clients' (parts not NULL), each is asked with what its client kept. */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/raise.h"
 #include "train/epochs.h"
+#include "train/gradient.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -64,7 +65,7 @@ static int allocate(struct fed__outcomes *outcomes) {
   for (size_t i = 0; i < labels; i++) outcomes->wanted[i] = -1;
   if (labels > FED__SCORES_MAX / columns_of(outcomes)) return FED_OK;
   outcomes->scores =
-      fed__alloc(outcomes->context, labels * columns_of(outcomes) * sizeof *outcomes->scores);
+      fed__zalloc(outcomes->context, labels * columns_of(outcomes), sizeof *outcomes->scores);
   return outcomes->scores ? FED_OK : FED_E_MEMORY;
 }
 
@@ -88,6 +89,11 @@ void fed__outcomes_clear(struct fed__outcomes *outcomes) {
   fed__free(outcomes->context, outcomes->named);
   fed__free(outcomes->context, outcomes->scores);
   *outcomes = (struct fed__outcomes){.context = outcomes->context};
+}
+
+void fed__outcomes_drop_scores(struct fed__outcomes *outcomes) {
+  fed__free(outcomes->context, outcomes->scores);
+  outcomes->scores = NULL;
 }
 
 /* ---- one label ------------------------------------------------------------------------------ */
@@ -175,33 +181,79 @@ static int check_comparable(const float *outputs, size_t count) {
   return FED_OK;
 }
 
-static int gather_batches(struct fed__outcomes *outcomes, size_t first, struct fed_trainer *trainer,
-                          struct fed_examples *examples, const uint32_t *rows, size_t count,
-                          float *outputs) {
+/* What a step that evaluates has left as outputs, as float32. */
+static void copy_outputs(const struct fed_trainer *trainer, size_t count, float *outputs) {
+  struct fed_shape shape;
+  const void *found = fed__trainer_output(trainer, &shape);
+  const double *wide = found;
+  if (trainer->kernels->precision == FED_PRECISION_F64)
+    for (size_t i = 0; i < count; i++) outputs[i] = (float)wide[i];
+  else
+    memcpy(outputs, found, count * sizeof *outputs);
+}
+
+/* The batch's outputs, and its metrics if they are wanted. */
+static int ask(struct fed_trainer *trainer, size_t count, float *outputs,
+               struct fed_metrics *metrics) {
+  if (!metrics) return fed_predict_step(trainer, outputs);
+  FED_TRY(fed_evaluate_step(trainer, metrics));
+  copy_outputs(trainer, count, outputs);
+  return FED_OK;
+}
+
+/* Rows, where what is said of them goes, and how well it fits (NULL: not asked). */
+struct gathering {
+  struct fed__outcomes *outcomes;
+  size_t first;
+  struct fed_trainer *trainer;
+  struct fed_examples *examples;
+  const uint32_t *rows;
+  size_t count;
+  struct fed_metrics *metrics;
+};
+
+static int gather_batches(const struct gathering *gathering, float *outputs) {
+  struct fed__outcomes *outcomes = gathering->outcomes;
+  struct fed_trainer *trainer = gathering->trainer;
   struct fed_batch *batch = &trainer->batch;
   struct fed_shape output;
   fed_trainer_output(trainer, &output);
-  for (size_t at = 0; at < count; at += batch->count) {
-    const size_t left = count - at;
+  for (size_t at = 0; at < gathering->count; at += batch->count) {
+    const size_t left = gathering->count - at;
     batch->count = left < trainer->options.batch_size ? left : trainer->options.batch_size;
-    FED_TRY(examples->gather(examples, rows + at, batch->count, batch));
-    FED_TRY(fed_predict_step(trainer, outputs));
-    FED_TRY(check_comparable(outputs, batch->count * elements_of(&output)));
-    take_batch(outcomes, (first + at) * outcomes->labels_each, trainer, &output, outputs);
+    const size_t elements = batch->count * elements_of(&output);
+    FED_TRY(gathering->examples->gather(gathering->examples, gathering->rows + at, batch->count,
+                                        batch));
+    FED_TRY(ask(trainer, elements, outputs, gathering->metrics));
+    FED_TRY(check_comparable(outputs, elements));
+    take_batch(outcomes, (gathering->first + at) * outcomes->labels_each, trainer, &output,
+               outputs);
   }
   return FED_OK;
 }
 
+static int gather(const struct gathering *gathering) {
+  const struct fed_context *context = gathering->outcomes->context;
+  struct fed_trainer *trainer = gathering->trainer;
+  struct fed_shape output;
+  FED_REQUIRE(gathering->first + gathering->count <= gathering->outcomes->row_count);
+  FED_TRY(fed__examples_check(gathering->examples, &trainer->batch, gathering->count));
+  fed_trainer_output(trainer, &output);
+  float *outputs =
+      fed__alloc(context, trainer->options.batch_size * elements_of(&output) * sizeof *outputs);
+  if (!outputs) return FED_E_MEMORY;
+  const int code = gather_batches(gathering, outputs);
+  fed__free(context, outputs);
+  return code;
+}
+
 int fed__outcomes_gather(struct fed__outcomes *outcomes, size_t first, struct fed_trainer *trainer,
                          struct fed_examples *examples, const uint32_t *rows, size_t row_count) {
-  struct fed_shape output;
-  FED_REQUIRE(first + row_count <= outcomes->row_count);
-  FED_TRY(fed__examples_check(examples, &trainer->batch, row_count));
-  fed_trainer_output(trainer, &output);
-  float *outputs = fed__alloc(outcomes->context,
-                              trainer->options.batch_size * elements_of(&output) * sizeof *outputs);
-  if (!outputs) return FED_E_MEMORY;
-  const int code = gather_batches(outcomes, first, trainer, examples, rows, row_count, outputs);
-  fed__free(outcomes->context, outputs);
-  return code;
+  return gather(&(struct gathering){outcomes, first, trainer, examples, rows, row_count, NULL});
+}
+
+int fed__outcomes_evaluate(struct fed__outcomes *outcomes, size_t first,
+                           struct fed_trainer *trainer, struct fed_examples *examples,
+                           const uint32_t *rows, size_t row_count, struct fed_metrics *metrics) {
+  return gather(&(struct gathering){outcomes, first, trainer, examples, rows, row_count, metrics});
 }

@@ -37,11 +37,20 @@ FED_MUST int fed__outcomes_init(struct fed__outcomes *outcomes, const struct fed
                                 const struct fed_trainer *trainer, size_t row_count);
 void fed__outcomes_clear(struct fed__outcomes *outcomes);
 
+/* For those who only want to know what is named right. */
+void fed__outcomes_drop_scores(struct fed__outcomes *outcomes);
+
 /* Ask the model about examples; what it says of rows[i] goes to the row `first` + i of the
  * outcomes. FED_E_NOT_FINITE when it says nothing that can be compared; the errors of
  * fed_predict. */
 FED_MUST int fed__outcomes_gather(struct fed__outcomes *outcomes, size_t first,
                                   struct fed_trainer *trainer, struct fed_examples *examples,
                                   const uint32_t *rows, size_t row_count);
+
+/* The same, and fed_evaluate in one. */
+FED_MUST int fed__outcomes_evaluate(struct fed__outcomes *outcomes, size_t first,
+                                    struct fed_trainer *trainer, struct fed_examples *examples,
+                                    const uint32_t *rows, size_t row_count,
+                                    struct fed_metrics *metrics);
 
 #endif

@@ -74,6 +74,10 @@ assert summary["client_accuracy"]["lowest_tenth"] <= summary["client_accuracy"][
 classes = summary["test_classes"]
 assert classes["examples"] == 200 and classes["accuracy"] == summary["tested"]["accuracy"], classes
 assert 0.8 < classes["classes"][1]["auc"] <= 1 and classes["mean"]["recall"] > 0.7, classes
+last = [json.loads(line) for line in open(sys.argv[2])][5]["tested"] # the seventh evaluates
+assert last["accuracy"] == classes["accuracy"], last
+for figure in "recall", "precision", "auc", "average_precision":
+    assert last[figure] == classes["classes"][1][figure], (figure, last, classes)
 assert summary["settings"]["train.batch_size"] == 16 and summary["data"].endswith("data"), summary
 runs = [[json.loads(line) for line in open(path)] for path in sys.argv[2:]]
 assert [line["round"] for line in runs[0]] == [1, 2, 3, 4, 5, 6, 7]
@@ -92,7 +96,7 @@ rows = read("metrics.csv")
 assert len(rows) == len(lines) == 7
 for row, line in zip(rows, lines):
     assert int(row["round"]) == line["round"] and int(row["up_bytes"]) == line["up_bytes"]
-    for path in "clients.accuracy.p25", "drift.mean", "tested.loss":
+    for path in "clients.accuracy.p25", "drift.mean", "tested.loss", "tested.auc":
         value = line
         for key in path.split("."):
             value = value and value[key]

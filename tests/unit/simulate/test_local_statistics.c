@@ -141,7 +141,7 @@ static uint64_t check_clients(const struct made_up *made, struct fed__simulation
 static void check_test(const struct made_up *made, struct fed__simulation *simulation) {
   struct fed__metric_sums tested;
   const struct statistics file = of_file();
-  must(fed__pool_test(simulation->pool, &simulation->current, &tested));
+  must(fed__pool_test(simulation->pool, &simulation->current, &tested, NULL));
   assert_int_equal(tested.correct_count, count_right(made, &file, NULL, ROWS));
 }
 

@@ -180,6 +180,8 @@ static void assert_same(const struct process *process, const float *model,
   for (int i = 0; i < ROUNDS; i++) {
     assert_memory_equal(&process->made.rounds[i].tested, &rounds[i].tested,
                         sizeof rounds[i].tested);
+    assert_memory_equal(&process->made.rounds[i].tested_classes, &rounds[i].tested_classes,
+                        sizeof rounds[i].tested_classes);
     assert_memory_equal(&process->made.rounds[i].trained, &rounds[i].trained,
                         sizeof rounds[i].trained);
     assert_true(process->made.rounds[i].virtual_s == rounds[i].virtual_s);

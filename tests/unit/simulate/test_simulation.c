@@ -52,6 +52,26 @@ static void one_client_is_plain_training(void **state) {
   take_down(&made);
 }
 
+/* The last version's classes, by hand from the matrix of the same model. */
+static void check_tested_classes(struct fed__simulation *simulation,
+                                 const struct fed__tested_classes *tested) {
+  struct fed__classification found;
+  double recall = 0, lowest = 1;
+  assert_int_equal(fed__simulation_classify_test(simulation, &found), FED_OK);
+  for (uint32_t c = 0; c < CLASSES; c++) {
+    uint64_t wanted = 0;
+    for (uint32_t k = 0; k < CLASSES; k++) wanted += found.confusion[c * CLASSES + k];
+    const double own = (double)found.confusion[c * CLASSES + c] / (double)wanted;
+    recall += own / CLASSES;
+    lowest = fmin(lowest, own);
+  }
+  assert_int_equal(tested->classes, CLASSES);
+  assert_float_equal(tested->recall, recall, 1e-12);
+  assert_float_equal(tested->lowest_recall, lowest, 1e-12);
+  assert_true(lowest < recall && isnan(tested->auc));
+  fed__classification_clear(&found);
+}
+
 static void threads_do_not_matter(void **state) {
   (void)state;
   static struct made_up one, many;
@@ -73,6 +93,7 @@ static void threads_do_not_matter(void **state) {
   assert_memory_equal(simulations[0].current.storage, simulations[1].current.storage,
                       simulations[0].current.storage_bytes);
   assert_true(simulations[0].now_us == simulations[1].now_us && simulations[0].now_us > 0);
+  check_tested_classes(&simulations[0], &one.rounds[simulations[0].version - 1].tested_classes);
   for (int i = 0; i < 2; i++)
     assert_int_equal(fed__simulation_measure_clients(&simulations[i], 40, &clients[i], NULL, NULL),
                      FED_OK);
