@@ -60,6 +60,127 @@ CHECK
 simulate shakespeare
 said "all rounds done after 2 rounds; 3 clients, 3 of them"
 
+# Both editions that roles.py reads, in the form that they have.
+mkdir "$work/plays"
+cat >"$work/pg100.txt" <<'END'
+The Project Gutenberg eBook of The Complete Works of William Shakespeare
+
+Title: The Complete Works of William Shakespeare
+
+*** START OF THE PROJECT GUTENBERG EBOOK THE COMPLETE WORKS OF WILLIAM SHAKESPEARE ***
+
+The Complete Works of William Shakespeare
+
+by William Shakespeare
+
+                    Contents
+
+    THE SONNETS
+    THE TRAGEDY OF HAMLET, PRINCE OF DENMARK
+    LOVE’S LABOUR’S LOST
+
+
+THE SONNETS
+
+                    1
+
+From fairest creatures we desire increase,
+That thereby beauty’s rose might never die,
+
+THE TRAGEDY OF HAMLET, PRINCE OF DENMARK
+
+Contents
+
+ACT I
+Scene I. Elsinore. A platform before the Castle.
+Scene II. Elsinore. A room of state in the Castle
+
+Dramatis Personæ
+
+HAMLET, Prince of Denmark
+LORDS, LADIES AND OFFICERS.
+Soldiers and sailors.
+
+ SCENE. Elsinore.
+
+ACT I
+
+SCENE I. Elsinore. A platform before the Castle.
+
+ Enter Francisco and Barnardo, two sentinels.
+
+BARNARDO.
+Who’s there?
+
+FRANCISCO.
+Nay, answer me. Stand and unfold yourself.
+
+BARNARDO. [_Aside._]
+Long live the King!
+
+ Enter Horatio and
+Marcellus.
+
+    He comes — [_He looks
+about._] most _carefully_.
+
+FIRST CLOWN.
+[_Exit._]
+
+SCENE II. Elsinore. A room of state in the Castle.
+
+FRANCISCO.
+For this relief much thanks.
+
+LOVE’S LABOUR’S LOST
+
+ACT I
+
+SCENE I. The King of Navarre’s park.
+
+ARMADO.
+Boy, what sign is it when a man of great spirit grows melancholy, Æneas?
+
+*** END OF THE PROJECT GUTENBERG EBOOK THE COMPLETE WORKS OF WILLIAM SHAKESPEARE ***
+
+ARMADO.
+This is in no play.
+END
+cat >"$work/macbeth.xml" <<'END'
+<?xml version="1.0"?>
+<!DOCTYPE PLAY SYSTEM "play.dtd">
+<PLAY><TITLE>The Tragedy of Macbeth</TITLE>
+<PERSONAE><PERSONA>DUNCAN, king of Scotland.</PERSONA></PERSONAE>
+<ACT><TITLE>ACT I</TITLE><SCENE><TITLE>SCENE I.  A desert place.</TITLE>
+<STAGEDIR>Thunder and lightning. Enter three Witches</STAGEDIR>
+<SPEECH><SPEAKER>First Witch</SPEAKER>
+<LINE>When shall we three meet again</LINE>
+<LINE><STAGEDIR>Aside</STAGEDIR> In thunder, lightning, or in rain?</LINE></SPEECH>
+<SPEECH><SPEAKER>Second Witch</SPEAKER><LINE>When the hurlyburly's done,</LINE></SPEECH>
+<SPEECH><SPEAKER>First Witch</SPEAKER><SPEAKER>Second Witch</SPEAKER>
+<LINE>Fair is foul</LINE></SPEECH>
+</SCENE></ACT></PLAY>
+END
+"$examples/shakespeare/roles.py" "$work/pg100.txt" "$work/macbeth.xml" "$work/plays/roles.jsonl" \
+  >"$work/said"
+said "5 roles of 3 plays"
+python3 - "$work/plays/roles.jsonl" <<'CHECK'
+import json, sys
+found = [tuple(json.loads(line).values()) for line in open(sys.argv[1], encoding="ascii")]
+hamlet, lost = "the_tragedy_of_hamlet_prince_of_denmark", "loves_labours_lost"
+assert found == [
+    (hamlet, "BARNARDO", ["Who's there?", "Long live the King!\nHe comes - most carefully."]),
+    (hamlet, "FRANCISCO", ["Nay, answer me. Stand and unfold yourself.",
+                           "For this relief much thanks."]),
+    (lost, "ARMADO", ["Boy, what sign is it when a man of great spirit grows melancholy, AEneas?"]),
+    ("macbeth", "First Witch", ["When shall we three meet again\nIn thunder, lightning, or in rain?",
+                                "Fair is foul"]),
+    ("macbeth", "Second Witch", ["When the hurlyburly's done,", "Fair is foul"])], found
+CHECK
+! "$examples/shakespeare/roles.py" "$here/harness.sh" "$work/nothing.jsonl" 2>"$work/said" ||
+  fail "a text without plays was taken"
+said "there is no list of contents"
+
 # ---- fraud: the handbook's columns, made into features --------------------------------------------
 example fraud mlp --input 11 --classes 2 --hidden 32,16
 python3 - >"$work/transactions.csv" <<'MAKE'
