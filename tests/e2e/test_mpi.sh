@@ -121,3 +121,27 @@ expect 6 mpirun -n 3 "$FED" simulate "$work/nowhere.yaml" --data "$work"
 [ "$(grep -c "cannot open '$work/nowhere.yaml'" "$work/said")" = 1 ] || fail "$(cat "$work/said")"
 expect 0 mpirun -n 3 "$FED" simulate --help
 [ "$(grep -c "^Usage:" "$work/said")" = 1 ] || fail "not told once: $(cat "$work/said")"
+
+# ---- statistics that stay with their clients go where they are visited next -----------------------
+cp "$here/../vectors/onnx/mobilenet_block/model.onnx" \
+  "$here/../vectors/onnx/mobilenet_block/data.safetensors" "$work/job"
+cat >"$work/job/statistics.yaml" <<'JOB'
+version: 1
+name: statistics
+model: {file: model.onnx, statistics: local}
+data:
+  name: points
+  format: safetensors
+  inputs: {file: data.safetensors, array: x}
+  target: {array: y, classes: 10}
+  holdout: 0.3
+train: {batch_size: 10, learning_rate: 0.02}
+rounds: {count: 4, cohort: 5, minimum: 5}
+simulate: {clients: 8, partition: {kind: dirichlet, alpha: 0.5}}
+JOB
+run="$FED simulate $work/job/statistics.yaml --data $work/job --quiet"
+expect 0 $run --out "$work/statistics"
+for processes in 2 3; do
+  expect 0 mpirun -n $processes $run --out "$work/statistics-$processes"
+  same statistics-$processes statistics
+done
