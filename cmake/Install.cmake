@@ -101,12 +101,15 @@ file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/packaging/completion)
 if(TARGET fed-program)
   fed_install_program(fed-program fed fed-server)
   fed_install_page(docs/man/fed-job.5 fed-server)
+  fed_install_page(docs/man/fed-export.1 fed-server)
   set(python ${CMAKE_INSTALL_DATADIR}/fed/python) # to import, and to run by the link fed-export
   install(PROGRAMS python/fed_export.py DESTINATION ${python} COMPONENT fed-server)
   install(FILES python/fed_answers.py DESTINATION ${python} COMPONENT fed-server)
   file(RELATIVE_PATH target ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/fed/python/fed_export.py)
   file(CREATE_LINK ${target} ${PROJECT_BINARY_DIR}/packaging/fed-export SYMBOLIC)
   install(FILES ${PROJECT_BINARY_DIR}/packaging/fed-export DESTINATION ${CMAKE_INSTALL_BINDIR}
+          COMPONENT fed-server)
+  install(FILES packaging/lintian/fed-server DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
           COMPONENT fed-server)
   install(DIRECTORY examples/fashion examples/heart examples/external-numpy # `fed demo` reads them
           DESTINATION ${CMAKE_INSTALL_DATADIR}/fed/examples COMPONENT fed-server)

@@ -52,7 +52,8 @@ endif()
 foreach(key LIBRARY FED-SERVER FED-AGENT)
   set(CPACK_DEBIAN_${key}_PACKAGE_RECOMMENDS libdnnl2)
 endforeach()
-set(CPACK_DEBIAN_FED-SERVER_PACKAGE_SUGGESTS "fed-agent, fed-mpi, dataset-fashion-mnist") # for `fed demo`
+set(CPACK_DEBIAN_FED-SERVER_PACKAGE_SUGGESTS # for `fed demo`; for fed-export
+    "fed-agent, fed-mpi, dataset-fashion-mnist, python3")
 
 # Debian's own files of a package: licence, change log, scripts that run at installation.
 configure_file(packaging/deb/changelog.in packaging/changelog @ONLY)
