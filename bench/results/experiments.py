@@ -322,7 +322,7 @@ ALL = [
         Variant("shards", "two shards a client, E = 1, B = 10", "shards:2", "664",
                 "epochs: 1, batch_size: 10")]),
     RoundsToTarget("mnist-cnn", "McMahan 2017, MNIST, CNN", ["cnn", "--hidden", "32,64,512"], 0.99, 600,
-                   0.1, [
+                   0.2, [
         Variant("iid-1", "IID, E = 1, B = 10", "iid", "34", "epochs: 1, batch_size: 10"),
         Variant("iid-5", "IID, E = 5, B = 10", "iid", "20 (table 1: 18)", "epochs: 5, batch_size: 10"),
         Variant("shards-1", "two shards a client, E = 1, B = 10", "shards:2", "350",
