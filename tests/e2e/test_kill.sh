@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# test_kill.sh: agents and server are killed with SIGKILL at up to 20 random points of a run and
-# started again: every model version is bit for bit that of the same run without a kill.
+# test_kill.sh: agents and server are killed with SIGKILL at 20 random points of a run and started
+# again: every model version is bit for bit that of the same run without a kill.
 # shellcheck source=tests/e2e/harness.sh disable=SC2119
 . "$(dirname "$0")/harness.sh"
 
@@ -26,7 +26,8 @@ epochs=$(events test-1 | python3 -c 'import json, sys
 bodies = [e["body"] for e in map(json.loads, sys.stdin) if e["type"] == "client.reported"]
 print(min(int(1000 * 0.3 / min(body["train_s"] for body in bodies if body["train"])), 100000))')
 
-rounds=30
+# Three for each kill: on a busy machine some pass while it is asked how many there were.
+rounds=60
 train_for "$epochs"
 submit --watch --quiet >/dev/null
 
@@ -45,11 +46,9 @@ submit >/dev/null
 python3 -c 'import random, sys; draw = random.Random(20)
 for k in range(int(sys.argv[1])): print(k, draw.choice("abcss"), draw.random() * 0.3)
 ' "$kills" >"$work/points"
-killed=0
 while read -r number victim delay; do
   within 60 has_reached "$number"
-  [ "$state" = running ] || break # on a busy machine rounds pass while it is asked
-  killed=$((killed + 1))
+  [ "$state" = running ] || fail "the run was over before kill $number"
   sleep "$delay"
   if [ "$victim" = s ]; then
     kill_hard server
@@ -59,7 +58,6 @@ while read -r number victim delay; do
     start_agent "$victim"
   fi
 done <"$work/points"
-[ "$killed" -ge 10 ] || fail "the run was over after $killed kills"
 
 # hashes JOB: of every version in turn.
 hashes() {

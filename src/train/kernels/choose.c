@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * choose.c: which table of kernels a trainer uses. For float32 the best of each kind: fed's own
- * matrix products, oneDNN's convolutions, and the reference for what is left. The reference alone
- * serves float64.
+ * matrix products and convolutions of few channels, oneDNN's other convolutions, and the reference
+ * for what is left. The reference alone serves float64.
  */
 #include "train/kernels/kernels.h"
 

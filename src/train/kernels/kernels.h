@@ -95,11 +95,11 @@ struct fed_kernel_table {
   size_t (*instance_bytes)(const struct fed_kernel_instance *instance);
 };
 
-/* The table for a precision. FED_KERNELS_AUTO: fed's own matrix products if the processor has AVX2
- * or AVX-512, oneDNN for the rest if it is there, the reference for what is left; asking for oneDNN
- * by name fails with FED_E_UNSUPPORTED, saying which package to install, if its library cannot be
- * loaded. The library is loaded on first use, never before, so that an idle agent does not map it.
- */
+/* The table for a precision. FED_KERNELS_AUTO: fed's own matrix products and convolutions of few
+ * channels if the processor has AVX2 or AVX-512, oneDNN for the rest if it is there, the reference
+ * for what is left; asking for oneDNN by name fails with FED_E_UNSUPPORTED, saying which package to
+ * install, if its library cannot be loaded. The library is loaded on first use, never before, so
+ * that an idle agent does not map it. */
 FED_MUST int fed__kernels_choose(enum fed_kernels wanted, enum fed_precision precision,
                                  const struct fed_kernel_table **table);
 
