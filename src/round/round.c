@@ -536,6 +536,10 @@ int fed__round_resume(struct fed__round *round, uint64_t number, uint32_t attemp
   return FED_OK;
 }
 
+void fed__round_resume_gathering(struct fed__round *round, uint32_t attempt) {
+  round->attempt = attempt;
+}
+
 void fed__round_resume_closing(struct fed__round *round, uint64_t number) {
   round->round = number;
   round->phase = FED__PHASE_CLOSING;

@@ -199,6 +199,10 @@ FED_MUST int fed__round_resume(struct fed__round *round, uint64_t number, uint32
                                const uint32_t *cohort, uint32_t cohort_count, int64_t now_ms,
                                struct fed__round_driver *driver);
 
+/* After a restart without an open round: attempts at the round to come have failed, and the next is
+ * attempt `attempt`. */
+void fed__round_resume_gathering(struct fed__round *round, uint32_t attempt);
+
 /* After a restart: round `number` is committed but was still being measured; the driver measures
  * it again and sends MODEL. */
 void fed__round_resume_closing(struct fed__round *round, uint64_t number);

@@ -326,6 +326,27 @@ static int void_attempt(struct fed__run *run, struct fed__round_record *record) 
   return FED_OK;
 }
 
+struct attempt_search {
+  uint64_t round;
+  uint32_t last;
+};
+
+static int match_attempt(void *data, const struct fed__round_record *record) {
+  struct attempt_search *search = data;
+  if (record->round == search->round && record->attempt > search->last)
+    search->last = record->attempt;
+  return 0;
+}
+
+/* Attempts that failed before the restart keep their records: the next has a number of its own. */
+static int resume_gathering(struct fed__run *run) {
+  struct fed__store *store = run->server->store;
+  struct attempt_search search = {.round = run->round.round};
+  FED_TRY(store->ops->round_list(store, run->record.id, match_attempt, &search));
+  fed__round_resume_gathering(&run->round, search.last + 1);
+  return fed__run_resume_measuring(run);
+}
+
 int fed__run_resume(struct fed__run *run) {
   struct fed__server *server = run->server;
   struct fed__round_record record;
@@ -342,7 +363,7 @@ int fed__run_resume(struct fed__run *run) {
       code = fed__round_resume(&run->round, record.round, record.attempt + 1, cohort, count,
                                fed__server_now_ms(server), &run->driver);
   } else if (code == FED_E_NOT_FOUND) {
-    code = fed__run_resume_measuring(run);
+    code = resume_gathering(run);
   }
   fed__free(server->context, cohort);
   fed_buffer_clear(&names);

@@ -60,9 +60,14 @@ static int step(struct fed__simulation *simulation, enum fed__round_event_type t
   return fed__delivery_step(simulation, &event);
 }
 
+/* A server that only gathered has no record of the attempt that it was to open. */
+static uint32_t next_attempt(const struct fed__round *before) {
+  return before->attempt + (before->phase != FED__PHASE_GATHERING);
+}
+
 static int resume_attempt(struct fed__simulation *simulation, const struct fed__round *before,
                           int64_t crashed_us) {
-  FED_TRY(fed__round_resume(&simulation->round, before->round, before->attempt + 1, before->cohort,
+  FED_TRY(fed__round_resume(&simulation->round, before->round, next_attempt(before), before->cohort,
                             before->cohort_count, simulation->now_us / 1000, &simulation->driver));
   FED_TRY(simulation->code);
   return reconnect(simulation, before, crashed_us);
@@ -75,6 +80,7 @@ static int gather_anew(struct fed__simulation *simulation, const struct fed__rou
   simulation->round.phase = FED__PHASE_CLOSING;
   FED_TRY(reconnect(simulation, before, crashed_us));
   simulation->round.phase = FED__PHASE_GATHERING;
+  fed__round_resume_gathering(&simulation->round, next_attempt(before));
   return step(simulation, FED__EVENT_TIME);
 }
 
@@ -90,9 +96,8 @@ static int make_version_anew(struct fed__simulation *simulation, const struct fe
                              int64_t crashed_us) {
   FED_TRY(resume_closing(simulation, before, crashed_us));
   FED_TRY(step(simulation, FED__EVENT_MODEL));
-  if (before->phase == FED__PHASE_EXCHANGE &&
-      fed__round_is_asynchronous(&simulation->round)) /* still: the time may be over */
-    simulation->round.attempt = simulation->open.attempt = before->attempt + 1;
+  if (fed__round_is_asynchronous(&simulation->round)) /* still: the time may be over */
+    simulation->round.attempt = simulation->open.attempt = next_attempt(before);
   return FED_OK;
 }
 

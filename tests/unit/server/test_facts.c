@@ -181,6 +181,26 @@ static void more_events_than_are_read_at_once(void **state) {
   close_still(&still);
 }
 
+/* A record is never written over: it says what clients were asked for. */
+static void attempts_that_failed_before_a_restart_keep_their_records(void **state) {
+  (void)state;
+  struct still still;
+  open_still(&still, FED__SELECTION_UNIFORM);
+  struct fed__store *store = still.server.store;
+  const struct fed__job_record job = {.id = "job-1", .state = FED__JOB_RUNNING};
+  struct fed__round_record record = {.job = "job-1", .round = 1, .state = FED__ROUND_VOID};
+  assert_int_equal(store->ops->job_put(store, &job), FED_OK);
+  for (record.attempt = 1; record.attempt <= 3; record.attempt++)
+    assert_int_equal(store->ops->round_put(store, &record, "[]"), FED_OK);
+  record.round = 2; /* of another round */
+  record.attempt = 7;
+  assert_int_equal(store->ops->round_put(store, &record, "[]"), FED_OK);
+  assert_int_equal(fed__run_resume(&still.run), FED_OK);
+  assert_int_equal(still.run.round.round, 1);
+  assert_int_equal(still.run.round.attempt, 4);
+  close_still(&still);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_check_in_tells_examples_and_group),
@@ -188,6 +208,7 @@ int main(void) {
       cmocka_unit_test(rules_without_facts_cost_nothing),
       cmocka_unit_test(a_restart_recalls_the_reports),
       cmocka_unit_test(more_events_than_are_read_at_once),
+      cmocka_unit_test(attempts_that_failed_before_a_restart_keep_their_records),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
