@@ -3,60 +3,12 @@
  * worker_pool.c: a barrier on both sides of each piece of work; in between, threads take items by
  * an atomic counter.
  */
-#include "simulate/worker_pool.h"
 #include "base/memory.h"
 #include "base/raise.h"
 #include "data/noisy_examples.h"
-#include "simulate/drift.h"
+#include "simulate/worker_pool_state.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#define TEST_BATCH 64      /* as at the server, so that figures agree to the bit */
-#define TEST_ITEM_ROWS 640 /* whole batches */
-#define ITEMS_PER_TAKE 16  /* at most: to not meet at the counter for each tiny visit */
-
-struct worker {
-  struct fed__pool *pool;
-  pthread_t thread;
-  int started;
-  struct fed_examples *examples, *test;
-  struct fed_trainer *trainer, *tester;
-  struct fed_params trained;
-  struct fed__local_statistics statistics;
-  float *values; /* of an update with two vectors */
-  void *grid;
-  uint32_t *scratch; /* of drawn rows */
-  struct fed__aggregate *aggregate;
-  struct fed__visit_sums sums;
-  struct fed__metric_sums tested;
-  uint32_t test_rows[TEST_ITEM_ROWS];
-};
-
-struct fed__pool {
-  struct fed__pool_setting setting;
-  const struct fed__partition *partition;
-  float *deviations; /* of each row's noise; NULL: there is none */
-  struct worker *workers;
-  size_t grid_bytes;
-  size_t kept_elements; /* that a client keeps */
-  pthread_mutex_t lock;
-  pthread_cond_t begins, ends;
-  uint64_t generation; /* of the work that is or was done last */
-  uint32_t busy_count; /* threads that have not finished it */
-  int quitting;
-  int (*work)(struct worker *worker, size_t item);
-  const struct fed__visits *visits;
-  const struct fed_params *tested_params;
-  struct fed__outcomes *tested_outcomes; /* NULL: not wanted */
-  const struct fed__questions *questions;
-  struct fed__pool_work *other; /* fed__pool_run's */
-  size_t item_count, items_per_take;
-  size_t item_first, item_step; /* the items of this process: every so many-th */
-  atomic_size_t next_item;
-  int code; /* the first failure, and its text */
-  struct fed_error error;
-};
+#define ITEMS_PER_TAKE 16 /* at most: to not meet at the counter for each tiny visit */
 
 /* ---- threads -------------------------------------------------------------------------------- */
 
@@ -71,7 +23,7 @@ static void note_failure(struct fed__pool *pool, int code) {
   atomic_store(&pool->next_item, pool->item_count); /* nobody takes more */
 }
 
-static void take_items(struct worker *worker) {
+static void take_items(struct fed__pool_worker *worker) {
   struct fed__pool *pool = worker->pool;
   int code = FED_OK;
   for (;;) {
@@ -87,7 +39,7 @@ static void take_items(struct worker *worker) {
 }
 
 static void *run_thread(void *data) {
-  struct worker *worker = data;
+  struct fed__pool_worker *worker = data;
   struct fed__pool *pool = worker->pool;
   uint64_t seen = 0;
   pthread_mutex_lock(&pool->lock);
@@ -111,7 +63,7 @@ static int report_failure(const struct fed__pool *pool) {
 }
 
 /* All workers take part; the caller is the first. */
-static int run_items(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+static int run_items(struct fed__pool *pool, fed__item_fn *work, size_t count) {
   const uint32_t threads = pool->setting.thread_count;
   const size_t share = pool->other ? 1 : count / ((size_t)threads * 8);
   pool->work = work;
@@ -131,14 +83,13 @@ static int run_items(struct fed__pool *pool, int (*work)(struct worker *, size_t
   return report_failure(pool);
 }
 
-static int run_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+int fed__pool_each(struct fed__pool *pool, fed__item_fn *work, size_t count) {
   pool->item_first = 0;
   pool->item_step = 1;
   return run_items(pool, work, count);
 }
 
-/* The same, of the items that are this process's. */
-static int share_work(struct fed__pool *pool, int (*work)(struct worker *, size_t), size_t count) {
+int fed__pool_share(struct fed__pool *pool, fed__item_fn *work, size_t count) {
   const struct fed__ranks *ranks = pool->setting.ranks;
   pool->item_first = ranks ? ranks->rank : 0;
   pool->item_step = fed__ranks_count(ranks);
@@ -148,285 +99,9 @@ static int share_work(struct fed__pool *pool, int (*work)(struct worker *, size_
   return run_items(pool, work, own);
 }
 
-/* ---- visits --------------------------------------------------------------------------------- */
-
-static const struct fed_params *begins_with(const struct fed__pool *pool,
-                                            const struct fed__visit *visit) {
-  return visit->base ? visit->base : pool->visits->params;
-}
-
-/* The update has left, so its memory is free for the trained model. */
-static int measure_distance(struct worker *worker, struct fed__visit *visit) {
-  FED_TRY(fed_trainer_params(worker->trainer, &worker->trained));
-  visit->distance = fed__params_distance(&worker->trained, begins_with(worker->pool, visit));
-  return FED_OK;
-}
-
-static int make_room_to_keep(const struct fed__pool *pool, struct fed__visit *visit) {
-  visit->to_keep = NULL;
-  if (!pool->kept_elements) return FED_OK;
-  visit->to_keep = fed__alloc(pool->setting.context, pool->kept_elements * sizeof *visit->to_keep);
-  return visit->to_keep ? FED_OK : FED_E_MEMORY;
-}
-
-static int train(struct worker *worker, const struct fed__client_rows *rows,
-                 struct fed__visit *visit) {
-  struct fed__pool *pool = worker->pool;
-  const struct fed__pool_setting *setting = &pool->setting;
-  const struct fed__visits *visits = pool->visits;
-  char name[FED__CLIENT_NAME_BYTES];
-  const int rule_keeps = fed__kept_by_rule(setting->plan) > 0;
-  double *row_weights = NULL;
-  struct fed__local_result result;
-  FED_TRY(make_room_to_keep(pool, visit));
-  FED_TRY(fed__dataset_row_weights(setting->context, &setting->job->data.schema, worker->examples,
-                                   rows->train, rows->train_count, &row_weights));
-  const struct fed__local_round local = {
-      .job = setting->job,
-      .plan = setting->plan,
-      .trainer = worker->trainer,
-      .examples = worker->examples,
-      .rows = rows->train,
-      .row_count = rows->train_count,
-      .row_weights = row_weights,
-      .round = visit->number,
-      .client = fed__partition_name(pool->partition, visit->client, name),
-      .received = begins_with(pool, visit),
-      .from_server = visits->from_server,
-      .kept = rule_keeps ? visit->kept : NULL,
-      .to_keep = rule_keeps ? visit->to_keep : NULL,
-      .trained = &worker->trained,
-      .values = worker->values,
-      .grid = worker->grid,
-  };
-  const int code = fed__local_round_train(&local, &result);
-  fed__free(setting->context, row_weights);
-  FED_TRY(code);
-  FED_TRY(fed__local_statistics_keep(&worker->statistics, worker->trainer, setting->plan,
-                                     visit->to_keep));
-  visit->training = result.metrics;
-  if (visits->measure_distance) FED_TRY(measure_distance(worker, visit));
-  fed__metric_sums_add(&worker->sums.trained, &result.metrics);
-  worker->sums.clamped_count += result.clamped_count;
-  worker->sums.fresh_weight += fed__plan_stale_weight(setting->job, result.example_count, 0);
-  return setting->plan->rule->add(
-      worker->aggregate, fed_slice_of(worker->grid, pool->grid_bytes),
-      fed__plan_stale_weight(setting->job, result.example_count, visit->staleness));
-}
-
-static int visit_client(struct worker *worker, size_t item) {
-  const struct fed__pool *pool = worker->pool;
-  const struct fed__visits *visits = pool->visits;
-  struct fed__visit *visit = &visits->visits[item];
-  const struct fed__client_rows rows =
-      fed__partition_rows(pool->partition, visit->client, worker->scratch);
-  int code = fed_trainer_reset(worker->trainer, begins_with(pool, visit));
-  visit->diverged = 0;
-  visit->evaluation = visit->training = (struct fed_metrics){0};
-  visit->distance = 0;
-  if (code == FED_OK)
-    code = fed__local_statistics_put(&worker->statistics, worker->trainer,
-                                     fed__kept_statistics(pool->setting.plan, visit->kept));
-  if (code == FED_OK && visits->evaluate && rows.held_out_count)
-    code = fed_evaluate(worker->trainer, worker->examples, rows.held_out, rows.held_out_count,
-                        &visit->evaluation);
-  if (code == FED_OK && visits->train) code = train(worker, &rows, visit);
-  visit->diverged = code == FED_E_NOT_FINITE;
-  worker->sums.diverged_count += visit->diverged;
-  if (!visit->diverged && code == FED_OK)
-    fed__metric_sums_add(&worker->sums.evaluated, &visit->evaluation);
-  return visit->diverged ? FED_OK : code;
-}
-
-static int gather_sums(struct fed__pool *pool, const struct fed__aggregate_ops *rule,
-                       struct fed__aggregate *aggregate, struct fed__visit_sums *sums) {
-  *sums = (struct fed__visit_sums){0};
-  for (uint32_t i = 0; i < pool->setting.thread_count; i++) {
-    const struct worker *worker = &pool->workers[i];
-    fed__metric_sums_merge(&sums->trained, &worker->sums.trained);
-    fed__metric_sums_merge(&sums->evaluated, &worker->sums.evaluated);
-    sums->diverged_count += worker->sums.diverged_count;
-    sums->clamped_count += worker->sums.clamped_count;
-    sums->fresh_weight += worker->sums.fresh_weight;
-    if (aggregate) FED_TRY(rule->merge(aggregate, worker->aggregate));
-  }
-  return FED_OK;
-}
-
-static int is_own(const struct fed__ranks *ranks, size_t visit) {
-  return visit % ranks->count == ranks->rank;
-}
-
-static int has_vector(const struct fed__pool *pool, const struct fed__visit *visit) {
-  return pool->visits->train && pool->kept_elements && !visit->diverged;
-}
-
-static int make_room_for_vectors(struct fed__pool *pool) {
-  const struct fed__visits *visits = pool->visits;
-  for (size_t i = 0; i < visits->count; i++) {
-    struct fed__visit *visit = &visits->visits[i];
-    if (is_own(pool->setting.ranks, i) || !has_vector(pool, visit)) continue;
-    visit->to_keep =
-        fed__zalloc(pool->setting.context, pool->kept_elements, sizeof *visit->to_keep);
-    if (!visit->to_keep) return FED_E_MEMORY;
-  }
-  return FED_OK;
-}
-
-/* What the clients keep, so that any process may visit them the next time. */
-static int exchange_vectors(struct fed__pool *pool) {
-  const struct fed__visits *visits = pool->visits;
-  FED_TRY(fed__ranks_agree(pool->setting.ranks, make_room_for_vectors(pool)));
-  for (size_t i = 0; i < visits->count; i++)
-    if (has_vector(pool, &visits->visits[i]))
-      fed__ranks_merge(pool->setting.ranks, visits->visits[i].to_keep,
-                       pool->kept_elements * sizeof(float));
-  return FED_OK;
-}
-
-/* What a process has not done itself it learns from the others; pointers are its own. */
-static int exchange_visits(struct fed__pool *pool) {
-  struct fed__ranks *ranks = pool->setting.ranks;
-  const struct fed__visits *visits = pool->visits;
-  struct fed__visit *found = fed__zalloc(pool->setting.context, visits->count, sizeof *found);
-  FED_TRY(fed__ranks_agree(ranks, found ? FED_OK : FED_E_MEMORY));
-  for (size_t i = ranks->rank; i < visits->count; i += ranks->count) {
-    found[i] = visits->visits[i];
-    found[i].kept = found[i].to_keep = NULL;
-    found[i].base = NULL;
-  }
-  fed__ranks_merge(ranks, found, visits->count * sizeof *found);
-  for (size_t i = 0; i < visits->count; i++) {
-    found[i].kept = visits->visits[i].kept;
-    found[i].base = visits->visits[i].base;
-    found[i].to_keep = is_own(ranks, i) ? visits->visits[i].to_keep : NULL;
-    visits->visits[i] = found[i];
-  }
-  fed__free(pool->setting.context, found);
-  return exchange_vectors(pool);
-}
-
-static int exchange(struct fed__pool *pool, struct fed__aggregate *aggregate,
-                    struct fed__visit_sums *sums) {
-  struct fed__ranks *ranks = pool->setting.ranks;
-  size_t count;
-  _Static_assert(sizeof *sums % sizeof(int64_t) == 0, "sums are whole numbers of 64 bits");
-  ranks->sum(ranks, (int64_t *)(void *)sums, sizeof *sums / sizeof(int64_t));
-  if (aggregate) {
-    int64_t *words = pool->setting.plan->rule->words(aggregate, &count);
-    ranks->sum(ranks, words, count);
-  }
-  return exchange_visits(pool);
-}
-
-int fed__pool_visit(struct fed__pool *pool, const struct fed__visits *visits,
-                    struct fed__aggregate *aggregate, struct fed__visit_sums *sums) {
-  const struct fed__aggregate_ops *rule = pool->setting.plan->rule;
-  FED_REQUIRE(pool->partition);
-  for (uint32_t i = 0; i < pool->setting.thread_count; i++) {
-    pool->workers[i].sums = (struct fed__visit_sums){0};
-    if (visits->train) rule->begin(pool->workers[i].aggregate);
-  }
-  pool->visits = visits;
-  FED_TRY(fed__ranks_agree(pool->setting.ranks, share_work(pool, visit_client, visits->count)));
-  FED_TRY(gather_sums(pool, rule, visits->train ? aggregate : NULL, sums));
-  return pool->setting.ranks ? exchange(pool, visits->train ? aggregate : NULL, sums) : FED_OK;
-}
-
-/* ---- the test set --------------------------------------------------------------------------- */
-
-static int prepare_tester(struct worker *worker) {
-  struct fed_train_options options = worker->pool->setting.job->train.options;
-  options.batch_size = TEST_BATCH;
-  return fed_trainer_new(worker->pool->setting.context, worker->pool->setting.model, &options,
-                         &worker->tester);
-}
-
-static int test_rows(struct worker *worker, size_t item) {
-  struct fed_metrics metrics = {0};
-  const size_t first = item * TEST_ITEM_ROWS, left = worker->test->count - first;
-  const size_t count = left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS;
-  for (size_t i = 0; i < count; i++) worker->test_rows[i] = (uint32_t)(first + i);
-  FED_TRY(fed_trainer_reset(worker->tester, worker->pool->tested_params));
-  struct fed__outcomes *outcomes = worker->pool->tested_outcomes;
-  FED_TRY(outcomes
-              ? fed__outcomes_evaluate(outcomes, first, worker->tester, worker->test,
-                                       worker->test_rows, count, &metrics)
-              : fed_evaluate(worker->tester, worker->test, worker->test_rows, count, &metrics));
-  fed__metric_sums_add(&worker->tested, &metrics);
-  return FED_OK;
-}
-
-/* Outputs that are not finite are a finding: in no process, or in all. */
-static int agree_on_finite(struct fed__ranks *ranks, int code) {
-  int64_t not_finite = code == FED_E_NOT_FINITE;
-  if (!ranks) return code;
-  FED_TRY(fed__ranks_agree(ranks, not_finite ? FED_OK : code));
-  ranks->sum(ranks, &not_finite, 1);
-  return not_finite ? FED_RAISE(FED_E_NOT_FINITE, "the outputs on the test set are not finite")
-                    : FED_OK;
-}
-
-int fed__pool_test_outcomes(struct fed__pool *pool, struct fed__outcomes *outcomes) {
-  const struct worker *first = &pool->workers[0];
-  return fed__outcomes_init(outcomes, pool->setting.context, first->tester, first->test->count);
-}
-
-int fed__pool_test(struct fed__pool *pool, const struct fed_params *params,
-                   struct fed__metric_sums *sums, struct fed__outcomes *outcomes) {
-  *sums = (struct fed__metric_sums){0};
-  FED_REQUIRE(fed__pool_test_set(pool));
-  for (uint32_t i = 0; i < pool->setting.thread_count; i++)
-    pool->workers[i].tested = (struct fed__metric_sums){0};
-  pool->tested_params = params;
-  pool->tested_outcomes = outcomes;
-  const size_t rows = pool->workers[0].test->count;
-  const int code = share_work(pool, test_rows, (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
-  FED_TRY(agree_on_finite(pool->setting.ranks, code));
-  for (uint32_t i = 0; i < pool->setting.thread_count; i++)
-    fed__metric_sums_merge(sums, &pool->workers[i].tested);
-  struct fed__ranks *ranks = pool->setting.ranks;
-  if (ranks) ranks->sum(ranks, (int64_t *)(void *)sums, sizeof *sums / sizeof(int64_t));
-  if (ranks && outcomes) fed__ranks_merge_outcomes(ranks, outcomes);
-  return FED_OK;
-}
-
-/* Of one client's statistics, or of the file's: then the rows are cut into equal pieces. */
-static struct fed__asked_part part_of(const struct fed__questions *questions, size_t item) {
-  if (questions->parts) return questions->parts[item];
-  const size_t first = item * TEST_ITEM_ROWS, left = questions->row_count - first;
-  return (struct fed__asked_part){first, left < TEST_ITEM_ROWS ? left : TEST_ITEM_ROWS, NULL};
-}
-
-static int predict_part(struct worker *worker, size_t item) {
-  const struct fed__questions *questions = worker->pool->questions;
-  const struct fed__asked_part part = part_of(questions, item);
-  FED_TRY(fed_trainer_reset(worker->trainer, questions->params));
-  FED_TRY(fed__local_statistics_put(&worker->statistics, worker->trainer,
-                                    fed__kept_statistics(worker->pool->setting.plan, part.kept)));
-  return fed__outcomes_gather(questions->outcomes, part.first, worker->trainer,
-                              questions->of_test ? worker->test : worker->examples,
-                              questions->rows + part.first, part.count);
-}
-
-int fed__pool_predict(struct fed__pool *pool, const struct fed__questions *questions,
-                      struct fed__outcomes *outcomes) {
-  const size_t rows = questions->row_count;
-  FED_TRY(fed__outcomes_init(outcomes, pool->setting.context, pool->workers[0].trainer, rows));
-  struct fed__questions asked = *questions;
-  asked.outcomes = outcomes;
-  pool->questions = &asked;
-  const int code =
-      run_work(pool, predict_part,
-               asked.parts ? asked.part_count : (rows + TEST_ITEM_ROWS - 1) / TEST_ITEM_ROWS);
-  if (code != FED_OK) fed__outcomes_clear(outcomes);
-  pool->questions = NULL;
-  return code;
-}
-
 /* ---- other work ----------------------------------------------------------------------------- */
 
-static int do_other(struct worker *worker, size_t item) {
+static int do_other(struct fed__pool_worker *worker, size_t item) {
   struct fed__pool_work *work = worker->pool->other;
   const struct fed__pool_hands hands = {worker->trainer, worker->tester,   worker->examples,
                                         worker->test,    &worker->trained, &worker->statistics,
@@ -436,7 +111,7 @@ static int do_other(struct worker *worker, size_t item) {
 
 int fed__pool_run(struct fed__pool *pool, struct fed__pool_work *work, size_t count) {
   pool->other = work; /* such items are long: nobody takes several */
-  const int code = share_work(pool, do_other, count);
+  const int code = fed__pool_share(pool, do_other, count);
   pool->other = NULL;
   FED_TRY(fed__ranks_agree(pool->setting.ranks, code));
   if (pool->setting.ranks)
@@ -451,7 +126,7 @@ uint32_t fed__pool_classes(const struct fed__pool *pool) {
 /* ---- life ----------------------------------------------------------------------------------- */
 
 /* The first worker's examples for another one, as far as they can be shared. */
-static int share_examples(const struct worker *first, struct worker *worker) {
+static int share_examples(const struct fed__pool_worker *first, struct fed__pool_worker *worker) {
   struct fed__simulation_source *source = worker->pool->setting.source;
   if (!first->examples->share || (first->test && !first->test->share))
     return source->open(source, &worker->examples, &worker->test);
@@ -459,7 +134,7 @@ static int share_examples(const struct worker *first, struct worker *worker) {
   return first->test ? first->test->share(first->test, &worker->test) : FED_OK;
 }
 
-static int set_up(struct worker *worker, size_t item) {
+static int set_up(struct fed__pool_worker *worker, size_t item) {
   const struct fed__pool *pool = worker->pool;
   const struct fed__pool_setting *setting = &pool->setting;
   const struct fed_params *like = fed_model_params(setting->model);
@@ -476,10 +151,10 @@ static int set_up(struct worker *worker, size_t item) {
     worker->values = fed__alloc(setting->context, setting->plan->value_count * sizeof(float));
     if (!worker->values) return FED_E_MEMORY;
   }
-  return worker->test ? prepare_tester(worker) : FED_OK;
+  return worker->test ? fed__pool_prepare_tester(worker) : FED_OK;
 }
 
-static void clear_worker(struct worker *worker) {
+static void clear_worker(struct fed__pool_worker *worker) {
   const struct fed__pool_setting *setting = &worker->pool->setting;
   fed_trainer_free(worker->trainer);
   fed_trainer_free(worker->tester);
@@ -495,7 +170,7 @@ static void clear_worker(struct worker *worker) {
 
 static int start_threads(struct fed__pool *pool) {
   for (uint32_t i = 1; i < pool->setting.thread_count; i++) {
-    struct worker *worker = &pool->workers[i];
+    struct fed__pool_worker *worker = &pool->workers[i];
     if (pthread_create(&worker->thread, NULL, run_thread, worker) != 0)
       return FED_RAISE(FED_E_LIMIT, "cannot start thread %u of %u", i + 1,
                        pool->setting.thread_count);
@@ -520,7 +195,7 @@ int fed__pool_new(const struct fed__pool_setting *setting, struct fed__pool **po
   for (uint32_t i = 0; i < setting->thread_count && made->workers; i++)
     made->workers[i].pool = made;
   if (code == FED_OK) code = start_threads(made);
-  if (code == FED_OK) code = run_work(made, set_up, setting->thread_count);
+  if (code == FED_OK) code = fed__pool_each(made, set_up, setting->thread_count);
   if (code == FED_OK)
     *pool = made;
   else
