@@ -24,19 +24,29 @@ static double loss_of(struct fed_kernel_instance *instance, const struct fed_con
   return loss;
 }
 
-/* The loss is linear in each operand, so a central difference has no error but rounding. */
+static void move_along(struct vector *operand, const struct vector *direction, double far) {
+  for (size_t i = 0; i < operand->size; i++) operand->wide[i] += far * direction->wide[i];
+}
+
+/* The loss is linear in each operand, so a central difference has no error but rounding. Along a
+ * random direction it sees every element of the gradient at once. */
 static void check_differences(struct fed_kernel_instance *instance, const struct fed_conv *conv,
                               struct conv_arrays *a, struct vector *operand,
                               const struct vector *gradient) {
-  const size_t step = operand->size / 50 + 1;
-  for (size_t i = 0; i < operand->size; i += step) {
-    const double kept = operand->wide[i];
-    operand->wide[i] = kept + 0.5;
+  for (uint64_t seed = 5; seed < 8; seed++) {
+    struct vector direction = new_random(operand->size, seed);
+    double expected = 0, size = 0;
+    for (size_t i = 0; i < operand->size; i++) {
+      expected += gradient->wide[i] * direction.wide[i];
+      size += fabs(gradient->wide[i] * direction.wide[i]);
+    }
+    move_along(operand, &direction, 0.5);
     const double above = loss_of(instance, conv, a);
-    operand->wide[i] = kept - 0.5;
+    move_along(operand, &direction, -1);
     const double below = loss_of(instance, conv, a);
-    operand->wide[i] = kept;
-    assert_true(fabs(above - below - gradient->wide[i]) <= 1e-9);
+    move_along(operand, &direction, 0.5);
+    assert_true(fabs(above - below - expected) <= 1e-12 * (1 + size));
+    free_vector(&direction);
   }
 }
 
