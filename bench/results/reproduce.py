@@ -18,6 +18,7 @@ import sys
 import experiments
 
 EXAMPLES = experiments.EXAMPLES
+DIVERGED = "diverged"  # instead of figures: no model could be made any more
 MARKS = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -38,7 +39,7 @@ def run(options, experiment, variant, seed):
     words = [options.fed, "simulate", os.path.join(folder, "job.yaml"), "--resume", "--quiet",
              "--data", experiment.data(options), *variant.words, "--seed", str(seed), "--out", os.path.join(folder, "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode and not os.path.exists(os.path.join(folder, "run", "summary.json")):
         sys.exit(f"{' '.join(words)}\nended with status {done.returncode}: {done.stderr}")
     return os.path.join(folder, "run")
 
@@ -49,20 +50,20 @@ def is_there(options, experiment, variant, seed):
 
 
 def figures_of(experiment, variant, folder):
-    """The figures that the experiment reads off a finished run; None if they were not reached."""
+    """The figures that the experiment reads off a run; None if they were not reached."""
     with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
         summary = json.load(file)
+    if summary["end"] == "too many failed rounds":
+        return DIVERGED
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
         return experiment.figures(variant, summary, [json.loads(line) for line in file])
 
 
 def spread_text(experiment, found):
     """Mean ± deviation of those that got there, and how many did not; of each of the figures."""
-    reached = [values for values in found if values is not None]
+    reached = [values for values in found if values not in (None, DIVERGED)]
     if not found:
         return "not run"
-    if not reached:
-        return f"not reached ({len(found)} seeds)"
     parts = []
     for values in zip(*reached):
         text = experiment.format(statistics.mean(values))
@@ -70,8 +71,10 @@ def spread_text(experiment, found):
             text += f" ± {experiment.format(statistics.stdev(values))}"
         parts.append(text)
     text = ", ".join(parts)
-    missed = len(found) - len(reached)
-    return f"{text} ({len(reached)} of {len(found)} seeds)" if missed else text
+    missed, diverged = found.count(None), found.count(DIVERGED)
+    others = [f"{count} {what}" for count, what in ((missed, "not reached"), (diverged, "diverged"))
+              if count]
+    return "; ".join([text] * bool(text) + others)
 
 
 def rows_of(options, experiment):

@@ -255,8 +255,11 @@ FED_API FED_MUST int fed_trainer_reset(struct fed_trainer *trainer,
 FED_API FED_MUST int fed_trainer_bend(struct fed_trainer *trainer, double pull,
                                       const struct fed_params *offset);
 
-/* The steps since the last reset, and the sum of their learning rates. */
-FED_API uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *rate_sum);
+/* The steps since the last reset, and how far they carried: how much they would have moved a
+ * parameter whose gradient is always 1. That is the sum of their learning rates, but for SGD with
+ * momentum m, where step k moves it by its rate times 1 + m + … + m^(k-1) (with Nesterov's, up to
+ * m^k). Weight decay is part of the gradient. */
+FED_API uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *reach);
 
 /* Copy the current parameters into a set that matches fed_model_params (float32; values are
  * rounded from float64 under FED_PRECISION_F64). */

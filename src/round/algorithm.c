@@ -146,8 +146,7 @@ void fed__algorithm_settings(const struct fed__job *job, struct fed__client_rule
   *client = (struct fed__client_rule_settings){.proximal = job->aggregate.proximal,
                                                .regularizer = job->aggregate.regularizer,
                                                .control_scale = control_scale(job),
-                                               .learning_rate = options->learning_rate,
-                                               .momentum = options->momentum};
+                                               .learning_rate = options->learning_rate};
   *server = (struct fed__server_rule_settings){.learning_rate = job->aggregate.server_learning_rate,
                                                .momentum = job->aggregate.server_momentum,
                                                .beta1 = job->aggregate.beta1,

@@ -240,10 +240,16 @@ int fed_evaluate_step(struct fed_trainer *trainer, struct fed_metrics *metrics) 
   return run(trainer, 0, NULL, metrics);
 }
 
-uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *rate_sum) {
-  *rate_sum = 0;
-  for (uint64_t step = 0; step < trainer->step; step++)
-    *rate_sum += fed__schedule_rate(&trainer->options, step);
+uint64_t fed_trainer_steps(const struct fed_trainer *trainer, double *reach) {
+  const struct fed_train_options *options = &trainer->options;
+  const double momentum = options->optimizer == FED_OPTIMIZER_SGD ? options->momentum : 0;
+  double velocity = 0;
+  *reach = 0;
+  for (uint64_t step = 0; step < trainer->step; step++) {
+    velocity = momentum * velocity + 1;
+    *reach += fed__schedule_rate(options, step) *
+              (options->nesterov ? 1 + momentum * velocity : velocity);
+  }
   return trainer->step;
 }
 

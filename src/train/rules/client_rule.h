@@ -16,7 +16,7 @@ struct fed__client_rule_settings {
   double proximal;      /* FedProx: mu */
   double regularizer;   /* FedDyn: alpha */
   double control_scale; /* SCAFFOLD: of what is sent of the control variate */
-  double learning_rate, momentum;
+  double learning_rate;
 };
 
 /* A client's part of a round. */

@@ -7,9 +7,12 @@
  *   c_i+ = c_i - c + (x - y) / (K * eta)        option II; send y - x and c_i+ - c_i
  *
  * Karimireddy, Kale, Mohri, Reddi, Stich, Suresh: SCAFFOLD: Stochastic controlled averaging for
- * federated learning (ICML 2020), algorithm 1. Where the learning rate is scheduled, K * eta is
- * the sum of the steps' rates. Both variates begin at zero. What is sent of the variate is scaled
- * so that it fits the grid of the update; the server takes the scale off.
+ * federated learning (ICML 2020), algorithm 1. Where the learning rate is scheduled or there is
+ * momentum, K * eta is how far the steps carry (fed_trainer_steps): then (x - y) / (K * eta) is
+ * still a mean of gradients. With K * eta itself, momentum m would make variates 1 / (1 - m) times
+ * as large, and carry them as much further: training diverges. Both variates begin at zero. What is
+ * sent of the variate is scaled so that it fits the grid of the update; the server takes the scale
+ * off.
  */
 #include "base/raise.h"
 #include "train/rules/client_rule.h"
@@ -26,12 +29,12 @@ static int renew_variate(const struct fed__client_turn *turn, float *difference,
                          double *scalar) {
   const size_t count = fed_params_elements(turn->received);
   const double scale = turn->settings->control_scale;
-  double rate_sum;
+  double reach;
   (void)scalar;
-  if (fed_trainer_steps(turn->trainer, &rate_sum) == 0 || rate_sum <= 0)
+  if (fed_trainer_steps(turn->trainer, &reach) == 0 || reach <= 0)
     return FED_RAISE(FED_E_RANGE, "SCAFFOLD: the client took no training step");
   for (size_t i = 0; i < count; i++) {
-    const double change = -(double)difference[i] / rate_sum - fed__rule_at(turn->from_server, i);
+    const double change = -(double)difference[i] / reach - fed__rule_at(turn->from_server, i);
     second[i] = (float)(change * scale);
     turn->to_keep[i] = (float)(fed__rule_at(turn->kept, i) + change);
   }

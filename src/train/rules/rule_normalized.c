@@ -9,28 +9,21 @@
  *
  * Wang, Liu, Liang, Joshi, Poor: Tackling the objective inconsistency problem in heterogeneous
  * federated optimization (NeurIPS 2020), section 4 and its examples for SGD and momentum; the
- * momentum is local and begins at zero in each round.
+ * momentum is local and begins at zero in each round. In general |a|_1 is how far the steps carry
+ * (fed_trainer_steps) over the learning rate: schedules and Nesterov's momentum count, too.
  */
 #include "base/raise.h"
 #include "train/rules/client_rule.h"
 
-#include <math.h>
-
 #define SCALAR_MAX 65535.0
-
-/* |a|_1 is the sum over steps s = 1 … tau of (1 - m^(tau - s + 1)) / (1 - m). */
-static double reach_of(double steps, double momentum) {
-  if (momentum == 0) return steps;
-  return (steps - momentum * (1 - pow(momentum, steps)) / (1 - momentum)) / (1 - momentum);
-}
 
 static int normalise(const struct fed__client_turn *turn, float *difference, float *second,
                      double *scalar) {
   const size_t count = fed_params_elements(turn->received);
-  double rate_sum;
-  const double steps = (double)fed_trainer_steps(turn->trainer, &rate_sum);
+  double reach;
+  const double steps = (double)fed_trainer_steps(turn->trainer, &reach);
   (void)second;
-  *scalar = reach_of(steps, turn->settings->momentum);
+  *scalar = reach / turn->settings->learning_rate;
   if (!(steps > 0 && *scalar <= SCALAR_MAX))
     return FED_RAISE(FED_E_RANGE,
                      "FedNova: a client took %.0f steps, which carry it as far as "

@@ -279,8 +279,8 @@ static void scaffold_and_feddyn_find_the_minimum_where_fedavg_does_not(void **st
   static const char *const algorithms[] = {"algorithm: scaffold",
                                            "algorithm: feddyn, regularizer: 0.5"};
   struct world world;
-  for (int a = 0; a < 2; a++) {
-    open_world(&world, "", algorithms[a]);
+  for (int a = 0; a < 4; a++) {
+    open_world(&world, a < 2 ? "" : ", momentum: 0.9", algorithms[a % 2]);
     for (int round = 1; round <= 300; round++) run_round(&world, 0);
     if (fabs((double)model_of(&world) - optimum()) > 1e-4)
       fail_msg("%s: %g, expected %g", algorithms[a], (double)model_of(&world), optimum());
@@ -332,26 +332,74 @@ static void fednova_divides_by_the_steps(void **state) {
   close_world(&world);
 }
 
-/* With momentum m, |a|_1 is the sum of what each step's gradient is moved by in the end. */
+/* ---- momentum ------------------------------------------------------------------------------- */
+
+#define MOMENTUM 0.6
+
+/* Heavy ball, or Nesterov's, as PyTorch's SGD, from x, step by step. */
+static double roll(int i, double x, double offset, int nesterov) {
+  double y = x, v = 0;
+  for (int s = 0; s < (int)steps(i); s++) {
+    const double g = curvature(i) * (y - clients[i].b) + offset;
+    v = MOMENTUM * v + g;
+    y -= ETA * (nesterov ? g + MOMENTUM * v : v);
+  }
+  return y;
+}
+
+/* |a|_1: the sum of what each step's gradient is moved by in the end. */
+static double reach_of(int i, int nesterov) {
+  double reach = 0;
+  for (int s = 0; s < (int)steps(i); s++) {
+    reach += nesterov;
+    for (int later = 0; later < (int)steps(i) - s; later++)
+      reach += pow(MOMENTUM, later + nesterov);
+  }
+  return reach;
+}
+
 static void fednova_knows_how_far_momentum_carries(void **state) {
   (void)state;
-  const double m = 0.6;
-  struct world world;
-  double x = 0.75, direction = 0, reach = 0;
-  open_world(&world, ", momentum: 0.6", "algorithm: fednova");
-  for (int i = 0; i < CLIENTS; i++) {
-    double y = x, v = 0, a = 0;
-    for (int s = 0; s < (int)steps(i); s++) {
-      v = m * v + curvature(i) * (y - clients[i].b);
-      y -= ETA * v;
-      for (int later = 0; later < (int)steps(i) - s; later++) a += pow(m, later);
+  static const char *const training[] = {", momentum: 0.6", ", momentum: 0.6, nesterov: true"};
+  for (int nesterov = 0; nesterov < 2; nesterov++) {
+    struct world world;
+    double x = 0.75, direction = 0, reach = 0;
+    open_world(&world, training[nesterov], "algorithm: fednova");
+    for (int i = 0; i < CLIENTS; i++) {
+      direction += weight(i) * (roll(i, x, 0, nesterov) - x) / reach_of(i, nesterov);
+      reach += weight(i) * reach_of(i, nesterov);
     }
-    direction += weight(i) * (y - x) / a;
-    reach += weight(i) * a;
+    run_round(&world, 0);
+    assert_near((double)model_of(&world), x + reach * direction);
+    close_world(&world);
   }
-  run_round(&world, 0);
-  assert_near((double)model_of(&world), x + reach * direction);
-  close_world(&world);
+}
+
+/* A variate is a mean of gradients, whatever carries them. */
+static void scaffold_knows_how_far_momentum_carries(void **state) {
+  (void)state;
+  static const char *const training[] = {", momentum: 0.6", ", momentum: 0.6, nesterov: true"};
+  for (int nesterov = 0; nesterov < 2; nesterov++) {
+    struct world world;
+    double x = 0.75, c = 0, own[CLIENTS] = {0};
+    open_world(&world, training[nesterov], "algorithm: scaffold");
+    for (int round = 1; round <= 30; round++) {
+      double next = 0, change = 0;
+      for (int i = 0; i < CLIENTS; i++) {
+        const double y = roll(i, x, c - own[i], nesterov);
+        const double renewed = own[i] - c + (x - y) / (ETA * reach_of(i, nesterov));
+        next += weight(i) * y;
+        change += weight(i) * (renewed - own[i]);
+        own[i] = renewed;
+      }
+      run_round(&world, 0);
+      c += change;
+      assert_near((double)model_of(&world), x = next);
+      assert_near((double)state_of(&world, 0), c);
+      for (int i = 0; i < CLIENTS; i++) assert_near((double)world.kept[i], own[i]);
+    }
+    close_world(&world);
+  }
 }
 
 /* Reddi et al. 2021, algorithm 2; `rule` 0: Adagrad, 1: Adam, 2: Yogi. */
@@ -524,6 +572,7 @@ int main(void) {
       cmocka_unit_test(feddyn_regularises_dynamically),
       cmocka_unit_test(fednova_divides_by_the_steps),
       cmocka_unit_test(fednova_knows_how_far_momentum_carries),
+      cmocka_unit_test(scaffold_knows_how_far_momentum_carries),
       cmocka_unit_test(adaptive_rules_follow_their_recursions),
       cmocka_unit_test(fedbuff_adds_what_is_stale_at_a_discount),
       cmocka_unit_test(fedasync_mixes_models),
