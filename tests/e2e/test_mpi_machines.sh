@@ -24,8 +24,9 @@ exec env -i PATH="\$PATH" HOME="\$HOME" TMPDIR="\$TMPDIR" sh -c "\$*"
 END
 chmod +x "$work/remote"
 printf 'one slots=1\ntwo slots=2\n' >"$work/machines"
+# -x: what a sanitizer is not to tell of
 spread="mpirun --hostfile $work/machines --mca plm rsh --mca plm_rsh_agent $work/remote
-  --mca oob_tcp_if_include lo --mca btl tcp,self --mca btl_tcp_if_include lo"
+  --mca oob_tcp_if_include lo --mca btl tcp,self --mca btl_tcp_if_include lo ${TSAN_OPTIONS+-x TSAN_OPTIONS}"
 
 python3 "$here/make_data.py" "$work/data" 1 600
 python3 "$here/make_data.py" "$work/test" 2 1000
