@@ -52,10 +52,11 @@ for name in a b c; do stop "$name"; done
 expect 0 "$FED" job list --dir "$work/maria"
 said operator maria
 
-# A job that wants a program that this site does not name.
+# A job that wants a program that this site does not name. Those of the others take their time to
+# fail: the round is over when they have, whether c has said no or not.
 sed -i 's/^train: {/train: {trainer: numpy, /' "$work/job/job.yaml"
 for name in a b; do
-  printf 'trainers: {name: numpy, command: [sh, -c, "exit 7", sh]}\n' >>"$work/$name/policy.yaml"
+  printf 'trainers: {name: numpy, command: [sh, -c, "sleep 2; exit 7", sh]}\n' >>"$work/$name/policy.yaml"
 done
 echo "{allow: {jobs: [test]}, $data}" >"$work/c/policy.yaml"
 for name in a b c; do start_agent "$name"; done
