@@ -107,10 +107,9 @@ class NiidBench:
             "rate 0.01, momentum 0.9, weights by examples; two 5 × 5 convolutions of 6 and 16 channels, "
             "hidden layers of 120 and 84.")
     source = ("Li, Diao, Chen, He: Federated learning on non-IID data silos (ICDE 2022), as reproduced "
-              "in Flower's baseline niid_bench. FedProx with μ = 0.01. With two labels a client, a partition's "
-              "draw of the second label decides much; and Flower's client for SCAFFOLD gives its variate the "
-              "model's parameters where the paper begins at zero (`client_scaffold.py`, `fit`, at 09d72eb), "
-              "which its failure there may come from: fed's does not fail.")
+              "in Flower's baseline niid_bench. FedProx with μ = 0.01. Flower's client for SCAFFOLD gives its "
+              "variate the model's parameters where the paper begins at zero (`client_scaffold.py`, `fit`, at "
+              "09d72eb); whether its failure with two labels comes from that was not tried.")
     algorithms = {"fedavg": "algorithm: fedavg", "fedprox": "algorithm: fedprox, proximal: 0.01",
                   "scaffold": "algorithm: scaffold", "fednova": "algorithm: fednova"}
     partitions = {"iid": ("iid", "IID", (89.23, 89.42, 89.33, 89.36)),
