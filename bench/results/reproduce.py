@@ -77,9 +77,17 @@ def spread_text(experiment, found):
     return "; ".join([text] * bool(text) + others)
 
 
+def is_wanted(options, *name):
+    """Whether --only names an experiment, or a line of it as EXPERIMENT/LINE; without it all are."""
+    return not options.only or any(only.split("/")[:len(name)] == list(name)[:only.count("/") + 1]
+                                   for only in options.only)
+
+
 def rows_of(options, experiment):
     rows = []
     for variant in experiment.variants:
+        if not is_wanted(options, experiment.name, variant.name):
+            continue
         found = []
         for seed in options.seeds:
             there = is_there(options, experiment, variant, seed)
@@ -118,7 +126,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--fed", required=True, help="the built fed")
     parser.add_argument("--out", required=True, help="where runs are kept")
-    parser.add_argument("--only", nargs="*", help=f"of {', '.join(experiments.BY_NAME)}")
+    parser.add_argument("--only", nargs="*", metavar="EXPERIMENT[/LINE]",
+                        help=f"of {', '.join(experiments.BY_NAME)}")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--mnist", help="folder with MNIST's four files, as .gz")
     parser.add_argument("--heart", default=os.path.join(EXAMPLES, "heart"))
@@ -131,7 +140,7 @@ def main():
     options = parser.parse_args()
     tables = [machine_line(options), ""]
     for experiment in experiments.ALL:
-        if options.only and experiment.name not in options.only:
+        if not is_wanted(options, experiment.name):
             continue
         if not experiment.data(options):
             print(f"{experiment.name}: not run, {experiment.missing}", file=sys.stderr)
