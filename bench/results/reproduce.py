@@ -28,7 +28,7 @@ def folder_of(options, experiment, variant, seed):
 
 
 def run(options, experiment, variant, seed):
-    """One simulation; its folder. The job file is written there, as a user would have it."""
+    """One simulation. The job file is written there, as a user would have it."""
     folder = folder_of(options, experiment, variant, seed)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "job.yaml"), "w", encoding="utf-8") as file:
@@ -39,23 +39,27 @@ def run(options, experiment, variant, seed):
     words = [options.fed, "simulate", os.path.join(folder, "job.yaml"), "--resume", "--quiet",
              "--data", experiment.data(options), *variant.words, "--seed", str(seed), "--out", os.path.join(folder, "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode and not os.path.exists(os.path.join(folder, "run", "summary.json")):
+    if not summary_of(options, experiment, variant, seed):
         sys.exit(f"{' '.join(words)}\nended with status {done.returncode}: {done.stderr}")
-    return os.path.join(folder, "run")
 
 
-def is_there(options, experiment, variant, seed):
-    folder = folder_of(options, experiment, variant, seed)
-    return os.path.exists(os.path.join(folder, "run", "summary.json"))
-
-
-def figures_of(experiment, variant, folder):
-    """The figures that the experiment reads off a run; None if they were not reached."""
-    with open(os.path.join(folder, "summary.json"), encoding="utf-8") as file:
+def summary_of(options, experiment, variant, seed):
+    """That of a run that came to its end; None before."""
+    path = os.path.join(folder_of(options, experiment, variant, seed), "run", "summary.json")
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
         summary = json.load(file)
+    return None if summary["end"] == "stopped" else summary
+
+
+def figures_of(options, experiment, variant, seed):
+    """The figures that the experiment reads off a finished run; None if they were not reached."""
+    summary = summary_of(options, experiment, variant, seed)
     if summary["end"] == "too many failed rounds":
         return DIVERGED
-    with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
+    path = os.path.join(folder_of(options, experiment, variant, seed), "run", "metrics.jsonl")
+    with open(path, encoding="utf-8") as file:
         return experiment.figures(variant, summary, [json.loads(line) for line in file])
 
 
@@ -90,12 +94,12 @@ def rows_of(options, experiment):
             continue
         found = []
         for seed in options.seeds:
-            there = is_there(options, experiment, variant, seed)
-            if not there and options.only_print:
-                continue
-            if not there:
+            if not summary_of(options, experiment, variant, seed):
+                if options.only_print:
+                    continue
                 print(f"{experiment.name}, {variant.name}, seed {seed}", file=sys.stderr, flush=True)
-            found.append(figures_of(experiment, variant, run(options, experiment, variant, seed)))
+                run(options, experiment, variant, seed)
+            found.append(figures_of(options, experiment, variant, seed))
         rows.append((variant.title, spread_text(experiment, found), str(len(found)),
                      variant.published))
     return rows
