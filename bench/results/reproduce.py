@@ -35,7 +35,7 @@ def run(options, experiment, variant, seed):
         file.write(experiment.job(variant))
     model = os.path.join(folder, "model-start.onnx")
     if not os.path.exists(model):
-        experiment.write_model(options, seed, model)
+        experiment.write_model(options, variant, seed, model)
     words = [options.fed, "simulate", os.path.join(folder, "job.yaml"), "--resume", "--quiet",
              "--data", experiment.data(options), *variant.words, "--seed", str(seed), "--out", os.path.join(folder, "run")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
