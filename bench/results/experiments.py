@@ -380,8 +380,13 @@ class NaturalClients:
         return f"{value:.3f}"
 
 
+FED_SGD = ("--set", "aggregate.algorithm=fedsgd", "--set", "train.learning_rate=0.5")
+
 ALL = [
-    RoundsToTarget("mnist-2nn", "McMahan 2017, MNIST, 2NN", ["2nn"], 0.97, 1500, 0.1, [
+    RoundsToTarget("mnist-2nn", "McMahan 2017, MNIST, 2NN", ["2nn"], 0.97, 2500, 0.1, [
+        Variant("iid-sgd", "IID, FedSGD (E = 1, B = ∞), learning rate 0.5", "iid", "1474", "epochs: 1", words=FED_SGD),
+        Variant("shards-sgd", "two shards a client, FedSGD, learning rate 0.5", "shards:2", "1796", "epochs: 1",
+                words=FED_SGD),
         Variant("iid", "IID, E = 1, B = 10", "iid", "87", "epochs: 1, batch_size: 10"),
         Variant("shards", "two shards a client, E = 1, B = 10", "shards:2", "664",
                 "epochs: 1, batch_size: 10")]),
