@@ -22,6 +22,7 @@ struct session {
   struct fed__invocation *invocation;
   const struct fed__job_override *overrides;
   size_t override_count;
+  const char *out; /* --out: a run's in a sweep is below it */
   struct fed__job_files files;
   struct fed_model *model;
   struct fed__simulate_data data;
@@ -108,7 +109,7 @@ static int load(struct session *session) {
   FED_TRY(fed__plan_check_training(invocation->context, &session->files.job, session->model));
   return fed__simulate_data_init(&session->data, &session->files.job,
                                  fed__option_text(invocation, "data"),
-                                 fed__option_text(invocation, "test"));
+                                 fed__option_text(invocation, "test"), session->out);
 }
 
 static int save_partition(const struct session *session, const struct fed__partition *partition) {
@@ -230,7 +231,8 @@ static int show_partition(struct session *session) {
   FED_TRY(read_options(session));
   if (!job->data.name)
     return FED_RAISE(FED_E_MISSING, "the job has no 'data' section, so there is nothing to divide");
-  FED_TRY(fed__simulate_data_init(&session->data, job, fed__option_text(invocation, "data"), NULL));
+  FED_TRY(fed__simulate_data_init(&session->data, job, fed__option_text(invocation, "data"), NULL,
+                                  session->out));
   FED_TRY(fed__simulate_data_open(&session->data, &examples));
   const int code = divide_and_show(session, examples);
   fed_examples_free(examples);
@@ -243,6 +245,7 @@ static int run(const struct fed__simulate_runner *self, struct fed__invocation *
   struct session session = {.invocation = invocation,
                             .overrides = overrides,
                             .override_count = override_count,
+                            .out = self->out,
                             .output = {.invocation = invocation, .title = title},
                             .ranks = self->ranks};
   const int shows = fed__option_on(invocation, "show-partition");
@@ -254,7 +257,7 @@ static int run(const struct fed__simulate_runner *self, struct fed__invocation *
 /* Once, or once for each combination. */
 static int run_with(struct fed__invocation *invocation, const struct fed__axes *set,
                     const struct fed__axes *sweep, struct fed__ranks *ranks) {
-  const struct fed__simulate_runner runner = {run, ranks};
+  const struct fed__simulate_runner runner = {run, ranks, fed__option_text(invocation, "out")};
   struct fed__job_override overrides[FED__GIVEN_MAX];
   FED_TRY(fed__axes_check(invocation, set, sweep));
   if (sweep->count && fed__option_on(invocation, "show-partition"))

@@ -23,12 +23,29 @@ static int is_folder(const char *path) {
   return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+static int has_file(const char *folder, const char *name) {
+  char path[FED__PATH_MAX];
+  return fed__path_join(path, sizeof path, folder, name) == FED_OK && fed__file_exists(path);
+}
+
+static int is_same(const char *a, const char *b) {
+  struct stat of_a, of_b;
+  return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+         of_a.st_ino == of_b.st_ino;
+}
+
+/* What a simulation has written or is about to: people let it write beside the sites. */
+static int is_output(const struct fed__simulate_data *data, const char *path) {
+  return is_same(path, data->out) || has_file(path, "metrics.jsonl") ||
+         has_file(path, "sweep.json") || has_file(path, "partition.html");
+}
+
 static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
 
 static int add_name(struct fed__simulate_data *data, const char *name) {
   char path[FED__PATH_MAX];
   FED_TRY(fed__path_join(path, sizeof path, data->folder, name));
-  if (name[0] == '.' || !is_folder(path)) return FED_OK;
+  if (name[0] == '.' || !is_folder(path) || is_output(data, path)) return FED_OK;
   if (strlen(name) >= FED__CLIENT_NAME_BYTES)
     return FED_RAISE(FED_E_TOO_LARGE, "'%s': a client's name has at most %d bytes", path,
                      FED__CLIENT_NAME_BYTES - 1);
@@ -112,11 +129,12 @@ static int replace_test(struct fed__job *job, const char *test) {
 }
 
 int fed__simulate_data_init(struct fed__simulate_data *data, struct fed__job *job,
-                            const char *folder, const char *test) {
+                            const char *folder, const char *test, const char *out) {
   *data = (struct fed__simulate_data){.source = {open_data},
                                       .context = job->context,
                                       .job = job,
                                       .folder = folder,
+                                      .out = out,
                                       .test_base = test ? "." : folder};
   if (test) FED_TRY(replace_test(job, test));
   return job->simulate.partition.kind == FED__PARTITION_FOLDERS ? list_clients(data) : FED_OK;

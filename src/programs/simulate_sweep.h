@@ -17,6 +17,7 @@ struct fed__simulate_runner {
   int (*run)(const struct fed__simulate_runner *self, struct fed__invocation *invocation,
              const struct fed__job_override *overrides, size_t count, const char *title);
   struct fed__ranks *ranks; /* NULL: this process is alone; else all sweep together */
+  const char *out;          /* what is asked for as --out */
 };
 
 /* Run every combination that is not finished yet, each with its folder as --out; a run that was

@@ -50,6 +50,12 @@ while [ "$number" -gt 0 ]; do
     fail "the simulated model of job $number is not the deployed one"
   number=$((number - 1))
 done
+# What simulations leave beside the sites is no site.
+expect 0 simulate sites/shown --data "$work/sites" --partition folders --show-partition
+expect 0 simulate sites/run --data "$work/sites" --partition folders
+expect 0 simulate sites/swept --data "$work/sites" --partition folders --sweep seed=1,2
+expect 0 simulate sites --data "$work/sites" --partition folders
+said "3 clients, 3 of them with enough examples"
 
 # ---- one data set, divided ------------------------------------------------------------------------
 python3 "$here/make_data.py" "$work/data" 1 600
