@@ -81,14 +81,15 @@ static void check(const struct fed__vector_gemm *kernel, const struct fed_gemm *
 }
 
 static void check_shape(const struct fed__vector_gemm *kernel, int64_t m, int64_t n, int64_t k) {
-  for (int kind = 0; kind < 8; kind++) {
+  static const double alphas[] = {1, -0.75, -0.75}, betas[] = {0, 2, 1};
+  for (int kind = 0; kind < 12; kind++) {
     struct fed_gemm s = {.transpose_a = kind & 1,
                          .transpose_b = kind >> 1 & 1,
                          .m = m,
                          .n = n,
                          .k = k,
-                         .alpha = kind & 4 ? -0.75 : 1,
-                         .beta = kind & 4 ? 2 : 0};
+                         .alpha = alphas[kind / 4],
+                         .beta = betas[kind / 4]};
     s.lda = (s.transpose_a ? m : k) + 1, s.ldb = (s.transpose_b ? k : n) + 2, s.ldc = n + GAP;
     float *a = random_matrix((size_t)((s.transpose_a ? k : m) * s.lda));
     float *b = random_matrix((size_t)((s.transpose_b ? n : k) * s.ldb));
@@ -113,6 +114,8 @@ static void check_kernel(const struct fed__vector_gemm *kernel) {
   check_shape(kernel, 25, 40, 600);
   check_shape(kernel, 128, 10, 65);
   check_shape(kernel, 3, 5, 0);
+  check_shape(kernel, 29, 70, 10); /* a is scaled before */
+  check_shape(kernel, 600, 64, 20);
   check_shape(kernel, 70, 8, 1000); /* few columns, deep */
   check_shape(kernel, 45, 6, 301);
   check_shape(kernel, 9, 12, 800);
