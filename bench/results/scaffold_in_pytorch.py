@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """scaffold_in_pytorch.py: SCAFFOLD on Fashion-MNIST with two labels a client, without fed.
 
-NIID-Bench and Flower's baseline published failures there that fed's SCAFFOLD does not have. This is
-the rule of Flower's clients, which differs from fed's with momentum: momentum for the gradients alone,
-the variates' difference added to each step beside it, and K η for what K steps of rate η carry. Model
-and variates are averaged by examples. The labels are those that NumPy's generator deals out for
+NIID-Bench and Flower's baseline published failures there; one of fed's three seeds fails, too. This is
+the rule of Flower's clients (without their weight decay of 0.00001), which differs from fed's with
+momentum: momentum for the gradients alone, the variates' difference added to each step beside it, and
+K η for what K steps of rate η carry. Model and variates are averaged by examples. The labels are those that NumPy's generator deals out for
 this seed as Flower's baseline asks it (label_quantity). Prints the accuracy on the test set after
 each round; about half a minute a round.
 """

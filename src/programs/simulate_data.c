@@ -34,10 +34,13 @@ static int is_same(const char *a, const char *b) {
          of_a.st_ino == of_b.st_ino;
 }
 
-/* What a simulation has written or is about to: people let it write beside the sites. */
+/* What a simulation has written or is about to: people let it write beside the sites. A site's own
+ * data may be called metrics.jsonl, too. */
 static int is_output(const struct fed__simulate_data *data, const char *path) {
-  return is_same(path, data->out) || has_file(path, "metrics.jsonl") ||
-         has_file(path, "sweep.json") || has_file(path, "partition.html");
+  const int has_run = has_file(path, "metrics.jsonl") &&
+                      (has_file(path, "report.html") || has_file(path, "checkpoint.safetensors"));
+  return is_same(path, data->out) || has_run || has_file(path, "sweep.json") ||
+         has_file(path, "partition.html");
 }
 
 static int compare_names(const void *a, const void *b) { return strcmp(a, b); }

@@ -20,8 +20,8 @@ struct fed__simulate_data {
 /* Describe the data below `folder`; the test set is `test` if that is not NULL, else the job's,
  * below `folder`. With the partition `folders` each folder in it is a client's, named as the
  * client; its data is in `data` below it if that exists. `out` and what simulations wrote are no
- * clients. FED_E_EMPTY, FED_E_NOT_FOUND,
- * FED_E_TOO_LARGE for a name over 64 bytes. To be cleared whatever comes back. */
+ * clients. FED_E_EMPTY, FED_E_NOT_FOUND, FED_E_TOO_LARGE for a name over 64 bytes. To be cleared
+ * whatever comes back. */
 FED_MUST int fed__simulate_data_init(struct fed__simulate_data *data, struct fed__job *job,
                                      const char *folder, const char *test, const char *out);
 void fed__simulate_data_clear(struct fed__simulate_data *data);

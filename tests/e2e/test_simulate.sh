@@ -50,7 +50,8 @@ while [ "$number" -gt 0 ]; do
     fail "the simulated model of job $number is not the deployed one"
   number=$((number - 1))
 done
-# What simulations leave beside the sites is no site.
+# What simulations leave beside the sites is no site; a site may have a metrics.jsonl of its own.
+: >"$work/sites/a/metrics.jsonl"
 expect 0 simulate sites/shown --data "$work/sites" --partition folders --show-partition
 expect 0 simulate sites/run --data "$work/sites" --partition folders
 expect 0 simulate sites/swept --data "$work/sites" --partition folders --sweep seed=1,2
