@@ -102,6 +102,7 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     simulation->closing = 1;
     break;
   case FED__EFFECT_FAIL_ROUND:
+    if (simulation->is_stopped) break;
     simulation->open.failure = effect->reason;
     tell_round(simulation);
     break;
@@ -390,6 +391,7 @@ static int next_event(struct fed__simulation *simulation) {
   struct fed__simulation_observer *observer = simulation->observer;
   if (observer && observer->stopping && observer->stopping(observer)) {
     if (observer->at_rest) FED_TRY(observer->at_rest(observer, simulation, 1));
+    simulation->is_stopped = 1;
     const struct fed__round_event stop = fed__delivery_event(simulation, FED__EVENT_STOP);
     return fed__delivery_step(simulation, &stop);
   }

@@ -92,6 +92,7 @@ kill -INT "$(pid run)"
 finish run
 [ $status = 7 ] || fail "status $status after SIGINT"
 contains "$work/log/run" "--resume goes on"
+lacks "$work/stopped/metrics.jsonl" "the job was stopped"
 cp -r "$work/stopped" "$work/anew"
 
 # ---- what is refused ------------------------------------------------------------------------------
