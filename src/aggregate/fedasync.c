@@ -6,7 +6,9 @@
  *   a = alpha * s(t - t_i);  x+ = (1 - a) * x + a * y,  y = the client's model = base + its change
  *
  * Xie, Koyejo, Gupta: Asynchronous federated optimization (2019), algorithm 1, with the polynomial
- * staleness function s(t) = (1 + t)^-1/2 (its "Poly" with a = 0.5).
+ * staleness function s(t) = (1 + t)^-1/2 (its "Poly" with a = 0.5). Two things are not as there:
+ * the clients' loss has no proximal term (its rho is 0), and an update to the newest version counts
+ * as 0 versions stale.
  */
 #include "aggregate/server_rule.h"
 

@@ -12,7 +12,8 @@
 #include "aggregate/server_rule.h"
 
 static void step(const struct fed__server_turn *turn) {
-  const double rate = turn->settings->learning_rate * turn->scalar_mean;
+  const double rate =
+      turn->settings->learning_rate * turn->scalar_mean / turn->settings->steps_scale;
   for (size_t i = 0; i < turn->count; i++)
     turn->next[i] = (float)((double)turn->current[i] + rate * (double)turn->mean[i]);
 }

@@ -22,6 +22,7 @@ struct fed__server_rule_settings {
   double adaptivity;    /* of these: tau, what is added to the root */
   double regularizer;   /* feddyn: alpha */
   double control_scale; /* scaffold: of what clients send of their variates */
+  double steps_scale;   /* fednova: of what clients send of their changes by step */
   double mixing;        /* fedasync: alpha */
 };
 

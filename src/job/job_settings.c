@@ -233,7 +233,7 @@ static const struct fed__setting aggregate[] = {
     {"regularizer", FED__SETTING_NUMBER, AT(aggregate.regularizer), .initial = "0", .maximum = 1e6,
      .meaning = "feddyn: alpha, the weight of the dynamic regulariser"},
     {"beta1", FED__SETTING_NUMBER, AT(aggregate.beta1), .initial = "0.9", .maximum = 1, .below = 1,
-     .meaning = "fedadagrad, fedadam, fedyogi: of the mean direction; 0: none"},
+     .meaning = "fedadagrad (0 in its paper), fedadam, fedyogi: of the mean direction; 0: none"},
     {"beta2", FED__SETTING_NUMBER, AT(aggregate.beta2), .initial = "0.99", .maximum = 1, .below = 1,
      .meaning = "fedadam, fedyogi: of the mean square"},
     {"adaptivity", FED__SETTING_NUMBER, AT(aggregate.adaptivity), .initial = "0.001", .above = 1,

@@ -5,21 +5,42 @@
 #include "round/algorithm.h"
 #include "base/raise.h"
 
-enum { MOMENTUM = 1, PROXIMAL = 2, REGULARIZER = 4 };
+#include <math.h>
+
+enum {
+  RATE = 1 << 0,
+  MOMENTUM = 1 << 1,
+  PROXIMAL = 1 << 2,
+  REGULARIZER = 1 << 3,
+  POPULATION = 1 << 4,
+  BETA1 = 1 << 5,
+  BETA2 = 1 << 6,
+  ADAPTIVITY = 1 << 7,
+  BUFFER = 1 << 8,
+  STALENESS = 1 << 9,
+  MIXING = 1 << 10
+};
 
 static const struct fed__algorithm algorithms[] = {
-    [FED__ALGORITHM_FEDAVG] = {&fed__rule_plain, &fed__server_fedavg, MOMENTUM},
-    [FED__ALGORITHM_FEDSGD] = {&fed__rule_full_gradient, &fed__server_fedavg, MOMENTUM},
-    [FED__ALGORITHM_FEDAVGM] = {&fed__rule_plain, &fed__server_fedavg, MOMENTUM},
-    [FED__ALGORITHM_FEDPROX] = {&fed__rule_proximal, &fed__server_fedavg, MOMENTUM | PROXIMAL},
-    [FED__ALGORITHM_SCAFFOLD] = {&fed__rule_control_variates, &fed__server_scaffold, 0},
-    [FED__ALGORITHM_FEDNOVA] = {&fed__rule_normalized, &fed__server_fednova, 0},
-    [FED__ALGORITHM_FEDDYN] = {&fed__rule_dynamic, &fed__server_feddyn, REGULARIZER},
-    [FED__ALGORITHM_FEDADAGRAD] = {&fed__rule_plain, &fed__server_fedadagrad, 0},
-    [FED__ALGORITHM_FEDADAM] = {&fed__rule_plain, &fed__server_fedadam, 0},
-    [FED__ALGORITHM_FEDYOGI] = {&fed__rule_plain, &fed__server_fedyogi, 0},
-    [FED__ALGORITHM_FEDBUFF] = {&fed__rule_plain, &fed__server_fedbuff, MOMENTUM},
-    [FED__ALGORITHM_FEDASYNC] = {&fed__rule_plain, &fed__server_fedasync, 0},
+    [FED__ALGORITHM_FEDAVG] = {&fed__rule_plain, &fed__server_fedavg, RATE | MOMENTUM},
+    [FED__ALGORITHM_FEDSGD] = {&fed__rule_full_gradient, &fed__server_fedavg, RATE | MOMENTUM},
+    [FED__ALGORITHM_FEDAVGM] = {&fed__rule_plain, &fed__server_fedavg, RATE | MOMENTUM},
+    [FED__ALGORITHM_FEDPROX] = {&fed__rule_proximal, &fed__server_fedavg,
+                                RATE | MOMENTUM | PROXIMAL},
+    [FED__ALGORITHM_SCAFFOLD] = {&fed__rule_control_variates, &fed__server_scaffold,
+                                 RATE | POPULATION},
+    [FED__ALGORITHM_FEDNOVA] = {&fed__rule_normalized, &fed__server_fednova, RATE},
+    [FED__ALGORITHM_FEDDYN] = {&fed__rule_dynamic, &fed__server_feddyn,
+                               RATE | REGULARIZER | POPULATION},
+    [FED__ALGORITHM_FEDADAGRAD] = {&fed__rule_plain, &fed__server_fedadagrad,
+                                   RATE | BETA1 | ADAPTIVITY},
+    [FED__ALGORITHM_FEDADAM] = {&fed__rule_plain, &fed__server_fedadam,
+                                RATE | BETA1 | BETA2 | ADAPTIVITY},
+    [FED__ALGORITHM_FEDYOGI] = {&fed__rule_plain, &fed__server_fedyogi,
+                                RATE | BETA1 | BETA2 | ADAPTIVITY},
+    [FED__ALGORITHM_FEDBUFF] = {&fed__rule_plain, &fed__server_fedbuff,
+                                RATE | MOMENTUM | BUFFER | STALENESS},
+    [FED__ALGORITHM_FEDASYNC] = {&fed__rule_plain, &fed__server_fedasync, MIXING | STALENESS},
 };
 
 const struct fed__algorithm *fed__algorithm_of(const struct fed__job *job) {
@@ -28,19 +49,35 @@ const struct fed__algorithm *fed__algorithm_of(const struct fed__job *job) {
 
 /* ---- what goes with what -------------------------------------------------------------------- */
 
+/* The initial values are those of job/job_settings.c. */
+#define NUMBER(field) offsetof(struct fed__job, aggregate.field), 0
+#define COUNT(field) offsetof(struct fed__job, aggregate.field), 1
+
 static const struct {
   unsigned use;
   const char *setting, *whose;
+  double initial;
   size_t offset;
+  int is_count;
 } settings[] = {
-    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd, fedprox and fedbuff",
-     offsetof(struct fed__job, aggregate.server_momentum)},
-    {PROXIMAL, "proximal", "fedprox", offsetof(struct fed__job, aggregate.proximal)},
-    {REGULARIZER, "regularizer", "feddyn", offsetof(struct fed__job, aggregate.regularizer)},
+    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd, fedprox and fedbuff", 0,
+     NUMBER(server_momentum)},
+    {PROXIMAL, "proximal", "fedprox", 0, NUMBER(proximal)},
+    {REGULARIZER, "regularizer", "feddyn", 0, NUMBER(regularizer)},
+    {RATE, "server_learning_rate", "all but fedasync", 1, NUMBER(server_learning_rate)},
+    {POPULATION, "population", "scaffold and feddyn", 0, COUNT(population)},
+    {BETA1, "beta1", "fedadagrad, fedadam and fedyogi", 0.9, NUMBER(beta1)},
+    {BETA2, "beta2", "fedadam and fedyogi", 0.99, NUMBER(beta2)},
+    {ADAPTIVITY, "adaptivity", "fedadagrad, fedadam and fedyogi", 0.001, NUMBER(adaptivity)},
+    {BUFFER, "buffer", "fedbuff", 10, COUNT(buffer)},
+    {STALENESS, "staleness_max", "fedbuff and fedasync", 10, COUNT(staleness_max)},
+    {MIXING, "mixing", "fedasync", 0.6, NUMBER(mixing)},
 };
 
 static int is_set(const struct fed__job *job, size_t setting) {
-  return *(const double *)((const char *)job + settings[setting].offset) != 0;
+  const char *at = (const char *)job + settings[setting].offset;
+  const double value = settings[setting].is_count ? *(const uint32_t *)at : *(const double *)at;
+  return value != settings[setting].initial;
 }
 
 static int check_unused(const struct fed__job *job, const struct fed__algorithm *algorithm) {
@@ -134,18 +171,23 @@ int fed__algorithm_check(const struct fed__job *job) {
 
 /* ---- the rules' settings -------------------------------------------------------------------- */
 
-/* A variate is a mean gradient, an update some steps times the learning rate as large: so scaled,
- * both fit the same grid. 16 steps are what a typical client takes in an epoch. */
-static double control_scale(const struct fed__job *job) {
-  return 16.0 * (job->train.epochs ? job->train.epochs : 1) * job->train.options.learning_rate;
+/* How far a typical client's steps carry a constant gradient, over the learning rate; 16 steps are
+ * taken for an epoch. A variate is a mean gradient, an update so much times the learning rate as
+ * large: so scaled, what clients send fits one grid. */
+static double typical_steps(const struct fed__job *job) {
+  const double steps = 16.0 * (job->train.epochs ? job->train.epochs : 1);
+  const double limit = job->train.steps_max ? job->train.steps_max : steps;
+  return fmin(steps, limit) / (1 - job->train.options.momentum);
 }
 
 void fed__algorithm_settings(const struct fed__job *job, struct fed__client_rule_settings *client,
                              struct fed__server_rule_settings *server) {
   const struct fed_train_options *options = &job->train.options;
+  const double steps = typical_steps(job);
   *client = (struct fed__client_rule_settings){.proximal = job->aggregate.proximal,
                                                .regularizer = job->aggregate.regularizer,
-                                               .control_scale = control_scale(job),
+                                               .control_scale = steps * options->learning_rate,
+                                               .steps_scale = steps,
                                                .learning_rate = options->learning_rate};
   *server = (struct fed__server_rule_settings){.learning_rate = job->aggregate.server_learning_rate,
                                                .momentum = job->aggregate.server_momentum,
@@ -153,6 +195,7 @@ void fed__algorithm_settings(const struct fed__job *job, struct fed__client_rule
                                                .beta2 = job->aggregate.beta2,
                                                .adaptivity = job->aggregate.adaptivity,
                                                .regularizer = job->aggregate.regularizer,
-                                               .control_scale = control_scale(job),
+                                               .control_scale = steps * options->learning_rate,
+                                               .steps_scale = steps,
                                                .mixing = job->aggregate.mixing};
 }

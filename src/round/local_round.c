@@ -50,6 +50,10 @@ static int run_stages(const struct fed__local_round *local, const struct fed__cl
   if (several) memcpy(local->values, trained, plan->parameter_count * sizeof *trained);
   if (work.rule->end) update->rule = &work.base;
   FED_TRY(fed__stage_run_client(&plan->stages, update));
+  if (work.rule->keep) {
+    fed__stage_grid_values(&plan->stages, local->grid, plan->value_count, update->values);
+    work.rule->keep(turn, update->values, update->values + plan->parameter_count);
+  }
   if (!work.rule->sends_scalar) return FED_OK;
   const uint32_t bits = plan->shape.grid_bits;
   return fed__scalar_put(work.scalar, bits, (char *)local->grid + plan->value_count * (bits / 8));

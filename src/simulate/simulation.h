@@ -92,10 +92,10 @@ struct fed__simulation {
   int closing;                      /* the table asked for the model */
   int round_told;                   /* since the last at_rest */
   int is_resumed;                   /* the state is a checkpoint's */
-  int is_stopped;                   /* by the observer: what is open is not told as a failed round */
-  int code;                         /* of a failure in an effect */
-  uint64_t version;                 /* rounds that made a model */
-  uint32_t *rounds_trained;         /* by client: rounds whose model it is in */
+  int is_stopped;           /* by the observer: what is open is not told as a failed round */
+  int code;                 /* of a failure in an effect */
+  uint64_t version;         /* rounds that made a model */
+  uint32_t *rounds_trained; /* by client: rounds whose model it is in */
   uint64_t visits_done;
   enum fed__round_end end;
 };

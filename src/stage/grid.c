@@ -131,6 +131,24 @@ static int round_to_grid(const struct fed__stage_settings *settings, struct fed_
   return FED_OK;
 }
 
+static int32_t grid_integer(const char *at, uint32_t bits) {
+  int16_t two;
+  int32_t four;
+  if (bits == 8) return *(const int8_t *)at;
+  memcpy(&two, at, sizeof two);
+  if (bits == 16) return two;
+  memcpy(&four, at, sizeof four);
+  return four;
+}
+
+void fed__stage_grid_values(const struct fed__stage_settings *settings, const void *grid,
+                            size_t element_count, float *values) {
+  const size_t bytes = settings->grid_bits / 8;
+  for (size_t i = 0; i < element_count; i++)
+    values[i] = (float)(grid_integer((const char *)grid + i * bytes, settings->grid_bits) *
+                        settings->grid_step);
+}
+
 static int mean_of_sum(const struct fed__stage_settings *settings, const int64_t *sum,
                        uint64_t weight_sum, size_t element_count, float *mean) {
   const double step = settings->grid_step, weight = (double)weight_sum;

@@ -83,6 +83,10 @@ FED_MUST int fed__stage_run_client(const struct fed__stage_settings *settings,
 FED_MUST int fed__stage_run_server(const struct fed__stage_settings *settings, const int64_t *sum,
                                    uint64_t weight_sum, size_t element_count, float *mean);
 
+/* What the grid holds of an update, as numbers: what the server will add. */
+void fed__stage_grid_values(const struct fed__stage_settings *settings, const void *grid,
+                            size_t element_count, float *values);
+
 /* Bytes of an update of so many elements on the grid. */
 size_t fed__stage_grid_bytes(const struct fed__stage_settings *settings, size_t element_count);
 

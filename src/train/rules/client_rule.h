@@ -16,6 +16,7 @@ struct fed__client_rule_settings {
   double proximal;      /* FedProx: mu */
   double regularizer;   /* FedDyn: alpha */
   double control_scale; /* SCAFFOLD: of what is sent of the control variate */
+  double steps_scale;   /* FedNova: of what is sent of the change by step */
   double learning_rate;
 };
 
@@ -47,6 +48,9 @@ struct fed__client_rule {
    * and `scalar` if the rule sends them. NULL: nothing to do. */
   FED_MUST int (*end)(const struct fed__client_turn *turn, float *difference, float *second,
                       double *scalar);
+  /* Fill turn->to_keep from what the server will add, clipped and on the grid: what clients keep
+   * and what the server adds up must not drift apart. NULL: the rule keeps nothing. */
+  void (*keep)(const struct fed__client_turn *turn, const float *difference, const float *second);
 };
 
 /* An element of a vector that may be NULL, which stands for zeros. */

@@ -12,7 +12,7 @@
  * still a mean of gradients. With K * eta itself, momentum m would make variates 1 / (1 - m) times
  * as large, and carry them as much further: training diverges. Both variates begin at zero. What is
  * sent of the variate is scaled so that it fits the grid of the update; the server takes the scale
- * off.
+ * off. The client keeps c_i changed by what it sent, so that c stays the mean of the c_i.
  */
 #include "base/raise.h"
 #include "train/rules/client_rule.h"
@@ -36,9 +36,17 @@ static int renew_variate(const struct fed__client_turn *turn, float *difference,
   for (size_t i = 0; i < count; i++) {
     const double change = -(double)difference[i] / reach - fed__rule_at(turn->from_server, i);
     second[i] = (float)(change * scale);
-    turn->to_keep[i] = (float)(fed__rule_at(turn->kept, i) + change);
   }
   return FED_OK;
+}
+
+static void keep_variate(const struct fed__client_turn *turn, const float *difference,
+                         const float *second) {
+  const size_t count = fed_params_elements(turn->received);
+  (void)difference;
+  for (size_t i = 0; i < count; i++)
+    turn->to_keep[i] =
+        (float)(fed__rule_at(turn->kept, i) + (double)second[i] / turn->settings->control_scale);
 }
 
 const struct fed__client_rule fed__rule_control_variates = {.name = "control_variates",
@@ -47,4 +55,5 @@ const struct fed__client_rule fed__rule_control_variates = {.name = "control_var
                                                             .sends_vector = 1,
                                                             .bends = 1,
                                                             .begin = correct_drift,
-                                                            .end = renew_variate};
+                                                            .end = renew_variate,
+                                                            .keep = keep_variate};

@@ -9,9 +9,9 @@
  *
  * Acar, Zhao, Matas Navarro, Mattina, Whatmough, Saligrama: Federated learning based on dynamic
  * regularization (ICLR 2021), algorithm 1. g_i, the gradient of f at the client's last model,
- * begins at zero.
+ * begins at zero; its y - x is what was sent, clipped and on the grid, so that the server's h stays
+ * the mean of the g_i.
  */
-#include "base/raise.h"
 #include "train/rules/client_rule.h"
 
 static int regularise(const struct fed__client_turn *turn) {
@@ -24,18 +24,17 @@ static int regularise(const struct fed__client_turn *turn) {
   return fed_trainer_bend(turn->trainer, alpha, turn->work);
 }
 
-static int renew_gradient(const struct fed__client_turn *turn, float *difference, float *second,
-                          double *scalar) {
+static void keep_gradient(const struct fed__client_turn *turn, const float *difference,
+                          const float *second) {
   const double alpha = turn->settings->regularizer;
   const size_t count = fed_params_elements(turn->received);
-  (void)second, (void)scalar;
+  (void)second;
   for (size_t i = 0; i < count; i++)
     turn->to_keep[i] = (float)(fed__rule_at(turn->kept, i) - alpha * (double)difference[i]);
-  return FED_OK;
 }
 
 const struct fed__client_rule fed__rule_dynamic = {.name = "dynamic",
                                                    .kept_name = "gradient",
                                                    .bends = 1,
                                                    .begin = regularise,
-                                                   .end = renew_gradient};
+                                                   .keep = keep_gradient};

@@ -10,7 +10,9 @@
  * Wang, Liu, Liang, Joshi, Poor: Tackling the objective inconsistency problem in heterogeneous
  * federated optimization (NeurIPS 2020), section 4 and its examples for SGD and momentum; the
  * momentum is local and begins at zero in each round. In general |a|_1 is how far the steps carry
- * (fed_trainer_steps) over the learning rate: schedules and Nesterov's momentum count, too.
+ * (fed_trainer_steps) over the learning rate: schedules and Nesterov's momentum count, too. d is
+ * sent times how far a typical client's steps carry, about as large as y - x is, so that it fits
+ * the grid of the update; the server takes the scale off.
  */
 #include "base/raise.h"
 #include "train/rules/client_rule.h"
@@ -29,7 +31,8 @@ static int normalise(const struct fed__client_turn *turn, float *difference, flo
                      "FedNova: a client took %.0f steps, which carry it as far as "
                      "%.0f; expected 1 to %.0f; fewer epochs or larger batches do",
                      steps, *scalar, SCALAR_MAX);
-  for (size_t i = 0; i < count; i++) difference[i] = (float)((double)difference[i] / *scalar);
+  const double factor = turn->settings->steps_scale / *scalar;
+  for (size_t i = 0; i < count; i++) difference[i] = (float)((double)difference[i] * factor);
   return FED_OK;
 }
 

@@ -81,7 +81,10 @@ static void open_client(struct world *world, int i) {
   must(fed_examples_of_arrays(&world->writer.context, &inputs, 1, &targets, &world->examples[i]));
 }
 
-static void open_world(struct world *world, const char *train, const char *aggregate) {
+#define FINE_GRID "grid_bits: 32, grid_step: 2^-24"
+
+static void open_world_with(struct world *world, const char *train, const char *aggregate,
+                            const char *update) {
   char text[1024];
   *world = (struct world){0};
   open_model(world);
@@ -91,9 +94,8 @@ static void open_world(struct world *world, const char *train, const char *aggre
            "data: {name: d, format: npy, inputs: {file: x.npy, shape: [1]},"
            " target: {file: t.npy, kind: number, shape: [1]}}\n"
            "train: {batch_size: %d, learning_rate: %g%s}\nrounds: {count: 1, cohort: %d, "
-           "minimum: 1}\nupdate: {grid_bits: 32, grid_step: 2^-24}\naggregate: {%s}\n"
-           "evaluate: {federated: false}\n",
-           BATCH, ETA, train, CLIENTS, aggregate);
+           "minimum: 1}\nupdate: {%s}\naggregate: {%s}\nevaluate: {federated: false}\n",
+           BATCH, ETA, train, CLIENTS, update, aggregate);
   if (fed__job_parse(&world->writer.context, "job.yaml", fed_slice_of_text(text), &world->job))
     fail_msg("%s", fed_error_last()->message);
   must(fed__plan_make(&world->job, 1, &world->plan));
@@ -104,6 +106,10 @@ static void open_world(struct world *world, const char *train, const char *aggre
   must(fed_params_copy(&world->current, &world->writer.context, fed_model_params(world->model)));
   must(fed_params_copy(&world->trained, &world->writer.context, fed_model_params(world->model)));
   must(fed__plan_start_state(&world->writer.context, &world->plan, &world->state));
+}
+
+static void open_world(struct world *world, const char *train, const char *aggregate) {
+  open_world_with(world, train, aggregate, FINE_GRID);
 }
 
 static void close_world(struct world *world) {
@@ -315,6 +321,27 @@ static void feddyn_regularises_dynamically(void **state) {
   close_world(&world);
 }
 
+/* c is the mean of the c_i, h that of the g_i: only so do corrections cancel. Rounding and clipping
+ * must not set them apart, however many rounds there are. */
+static void what_clients_keep_is_what_the_server_adds(void **state) {
+  (void)state;
+  static const char *const algorithms[] = {"algorithm: scaffold",
+                                           "algorithm: feddyn, regularizer: 0.5"};
+  static const char *const updates[] = {"grid_bits: 16, grid_step: 2^-9",
+                                        FINE_GRID ", clip_norm: 0.05",
+                                        "grid_bits: 8, grid_step: 2^-9, clip_norm: 0.2"};
+  struct world world;
+  for (size_t a = 0; a < 2; a++)
+    for (size_t u = 0; u < sizeof updates / sizeof updates[0]; u++) {
+      double mean = 0;
+      open_world_with(&world, "", algorithms[a], updates[u]);
+      for (int round = 1; round <= 200; round++) run_round(&world, 0);
+      for (int i = 0; i < CLIENTS; i++) mean += weight(i) * (double)world.kept[i];
+      assert_near((double)state_of(&world, 0), mean);
+      close_world(&world);
+    }
+}
+
 static void fednova_divides_by_the_steps(void **state) {
   (void)state;
   struct world world;
@@ -375,6 +402,23 @@ static void fednova_knows_how_far_momentum_carries(void **state) {
   }
 }
 
+/* A change by step is hundreds of times smaller than an update; it must not fall through the grid.
+ */
+static void fednova_does_as_well_on_a_coarse_grid(void **state) {
+  (void)state;
+  struct world fine, usual;
+  open_world(&fine, ", momentum: 0.9, epochs: 10", "algorithm: fednova");
+  open_world_with(&usual, ", momentum: 0.9, epochs: 10", "algorithm: fednova",
+                  "grid_bits: 16, grid_step: 2^-9");
+  for (int round = 1; round <= 20; round++) {
+    run_round(&fine, 0);
+    run_round(&usual, 0);
+    assert_true(fabs((double)model_of(&fine) - (double)model_of(&usual)) < 0x1p-9);
+  }
+  close_world(&fine);
+  close_world(&usual);
+}
+
 /* A variate is a mean of gradients, whatever carries them. */
 static void scaffold_knows_how_far_momentum_carries(void **state) {
   (void)state;
@@ -409,8 +453,8 @@ static void check_adaptive(const char *name, int rule) {
   char aggregate[160];
   double x = 0.75, d = 0, v = tau * tau;
   snprintf(aggregate, sizeof aggregate,
-           "algorithm: %s, server_learning_rate: 0.1, beta1: 0.8, beta2: 0.95, adaptivity: 0.01",
-           name);
+           "algorithm: %s, server_learning_rate: 0.1, beta1: 0.8, adaptivity: 0.01%s", name,
+           rule ? ", beta2: 0.95" : "");
   open_world(&world, "", aggregate);
   for (int round = 1; round <= 20; round++) {
     double mean = 0;
@@ -523,44 +567,6 @@ static void fedasync_mixes_models(void **state) {
   close_world(&world);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------- */
-
-static void assert_refused(const char *train, const char *aggregate, const char *part) {
-  struct fed_context context;
-  struct fed__job job;
-  struct fed__plan plan;
-  char text[1024];
-  fed_context_init(&context);
-  snprintf(
-      text, sizeof text,
-      "version: 1\nname: q\nmodel: {file: m.onnx}\ndata: {name: d, format: npy, inputs: {file: "
-      "x.npy, shape: [1]}, target: {file: t.npy, classes: 2}}\ntrain: {%s}\n"
-      "rounds: {count: 1, cohort: 2, minimum: 2}\naggregate: {%s}\n",
-      train, aggregate);
-  must(fed__job_parse(&context, "job.yaml", fed_slice_of_text(text), &job));
-  assert_int_equal(fed__plan_make(&job, 1, &plan), FED_E_INPUT);
-  if (!strstr(fed_error_last()->message, part))
-    fail_msg("'%s' is not in: %s", part, fed_error_last()->message);
-  fed__job_clear(&job);
-}
-
-static void what_does_not_fit_is_refused(void **state) {
-  (void)state;
-  assert_refused("epochs: 1", "algorithm: fedavgm", "needs aggregate.server_momentum above 0");
-  assert_refused("epochs: 1", "algorithm: fedprox", "needs aggregate.proximal above 0");
-  assert_refused("epochs: 1", "algorithm: feddyn", "needs aggregate.regularizer above 0");
-  assert_refused("epochs: 1", "proximal: 0.1", "does not look at aggregate.proximal");
-  assert_refused("epochs: 1", "algorithm: scaffold, server_momentum: 0.9",
-                 "does not look at aggregate.server_momentum");
-  assert_refused("epochs: 1, optimizer: adam", "algorithm: scaffold", "train.optimizer 'sgd'");
-  assert_refused("epochs: 2", "algorithm: fedsgd", "train.epochs must be 1");
-  assert_refused("epochs: 1, momentum: 0.9", "algorithm: fedsgd", "train.momentum");
-  assert_refused("epochs: 0", "algorithm: fednova", "train.epochs of at least 1");
-  assert_refused("epochs: 1", "algorithm: fedasync",
-                 "makes a version of 1 updates, but rounds.minimum is 2");
-  assert_refused("epochs: 1, trainer: mine", "algorithm: fedprox, proximal: 1", "external trainer");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fedavg_averages_what_clients_reach),
@@ -570,13 +576,14 @@ int main(void) {
       cmocka_unit_test(scaffold_corrects_by_its_variates),
       cmocka_unit_test(scaffold_and_feddyn_find_the_minimum_where_fedavg_does_not),
       cmocka_unit_test(feddyn_regularises_dynamically),
+      cmocka_unit_test(what_clients_keep_is_what_the_server_adds),
       cmocka_unit_test(fednova_divides_by_the_steps),
       cmocka_unit_test(fednova_knows_how_far_momentum_carries),
+      cmocka_unit_test(fednova_does_as_well_on_a_coarse_grid),
       cmocka_unit_test(scaffold_knows_how_far_momentum_carries),
       cmocka_unit_test(adaptive_rules_follow_their_recursions),
       cmocka_unit_test(fedbuff_adds_what_is_stale_at_a_discount),
       cmocka_unit_test(fedasync_mixes_models),
-      cmocka_unit_test(what_does_not_fit_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,11 +17,18 @@
 static char mean_rule[] = "mean", median_rule[] = "median";
 
 static struct fed__job plain_job(void) {
-  return (struct fed__job){
-      .seed = 1,
-      .rounds = {.cohort = 10, .over_selection = 1.25, .minimum = 5},
-      .update = {.grid_bits = 16, .grid_step = 0x1p-13},
-      .aggregate = {.rule = mean_rule, .weight_max = 1000000, .server_learning_rate = 1}};
+  return (struct fed__job){.seed = 1,
+                           .rounds = {.cohort = 10, .over_selection = 1.25, .minimum = 5},
+                           .update = {.grid_bits = 16, .grid_step = 0x1p-13},
+                           .aggregate = {.rule = mean_rule,
+                                         .weight_max = 1000000,
+                                         .server_learning_rate = 1,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.99,
+                                         .adaptivity = 0.001,
+                                         .buffer = 10,
+                                         .staleness_max = 10,
+                                         .mixing = 0.6}};
 }
 
 static void assert_refused(const struct fed__job *job, size_t elements, int code,
