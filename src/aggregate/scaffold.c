@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * scaffold.c: the server's half of SCAFFOLD: the model as in FedAvg, and the control variate c,
- * which goes to the clients with the next model.
+ * scaffold.c: the server's half of SCAFFOLD: the model as in FedAvg, and the control variate c.
  *
- *   x+ = x + rate * mean(y_i - x);  c+ = c + |S| / N * mean(c_i+ - c_i)
+ *   x+ = x + rate * mean(y_i - x);  c = sum over all clients of w_i * c_i / sum of w_i
  *
- * Karimireddy et al.: SCAFFOLD (ICML 2020), algorithm 1; S is the cohort, N the number of clients.
+ * Karimireddy et al.: SCAFFOLD (ICML 2020), algorithm 1, where clients weigh alike and c moves by
+ * |S| / N of the mean over the cohort S. What is kept is the sum of w_i * c_i: of those who take
+ * part its change is known, whatever the others weigh, and c is the mean over all clients after
+ * every round. Adding |S| / N of the cohort's weighted mean to c itself would count a client's
+ * change by who else was there. The clients get the sum, and what to divide it by.
  */
 #include "aggregate/server_rule.h"
 
@@ -17,7 +20,7 @@ static const char *const *states(const struct fed__server_rule_settings *setting
 
 static void step(const struct fed__server_turn *turn) {
   const double rate = turn->settings->learning_rate;
-  const double part = turn->participation / turn->settings->control_scale;
+  const double part = turn->weight_sum / turn->settings->control_scale;
   for (size_t i = 0; i < turn->count; i++) {
     turn->next[i] = (float)((double)turn->current[i] + rate * (double)turn->mean[i]);
     turn->next_state[0][i] =
@@ -26,4 +29,4 @@ static void step(const struct fed__server_turn *turn) {
 }
 
 const struct fed__server_rule fed__server_scaffold = {
-    .name = "scaffold", .states = states, .step = step};
+    .name = "scaffold", .counts_all = 1, .states = states, .step = step};

@@ -35,7 +35,8 @@ struct fed__server_turn {
   const float *mean;        /* weighted, of the clients' updates */
   const float *second_mean; /* of their second vectors, if the rule's clients send them */
   double scalar_mean;       /* of their scalars, likewise */
-  double participation;     /* clients whose updates came in, of all that there are */
+  double weight_sum;        /* of the clients whose updates came in */
+  double weight_of_all;     /* of all clients that there are */
   double discount;          /* the mean of the updates\' staleness weights; 1: none is stale */
   const float *state[FED__SERVER_STATES_MAX];
   float *next_state[FED__SERVER_STATES_MAX]; /* may be the same as `state` */
@@ -45,6 +46,7 @@ struct fed__server_turn {
 struct fed__server_rule {
   const char *name;
   int needs_base;
+  int counts_all; /* it needs weight_of_all */
   /* Names of the state's vectors under these settings, NULL behind the last; the function is NULL:
    * there is none. */
   const char *const *(*states)(const struct fed__server_rule_settings *settings);

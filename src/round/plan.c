@@ -141,6 +141,14 @@ uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count) {
   return example_count < job->aggregate.weight_max ? example_count : job->aggregate.weight_max;
 }
 
+double fed__plan_weight_of_all(const struct fed__job *job, double known_weight, uint64_t known,
+                               uint64_t clients) {
+  const uint64_t said = job->aggregate.population ? job->aggregate.population : clients;
+  const uint64_t all = said > known ? said : known;
+  if (known) return known_weight * ((double)all / (double)known);
+  return all ? (double)all : 1;
+}
+
 uint64_t fed__plan_stale_weight(const struct fed__job *job, uint64_t example_count,
                                 uint64_t staleness) {
   const uint64_t weight = fed__plan_weight(job, example_count);
@@ -190,15 +198,10 @@ int fed__plan_start_state(const struct fed_context *context, const struct fed__p
   return FED_OK;
 }
 
-static double participation(const struct fed__job *job, const struct fed__plan_version *version) {
-  const uint64_t all = job->aggregate.population ? job->aggregate.population : version->population;
-  return version->reported < all ? (double)version->reported / (double)all : 1;
-}
-
 /* `mean`: the update's values. */
-static void take_turn(const struct fed__job *job, const struct fed__plan *plan,
-                      const struct fed__plan_version *version, const float *mean, double scalar,
-                      uint64_t weight_sum, struct fed_params *next, struct fed_params *next_state) {
+static void take_turn(const struct fed__plan *plan, const struct fed__plan_version *version,
+                      const float *mean, double scalar, uint64_t weight_sum,
+                      struct fed_params *next, struct fed_params *next_state) {
   const size_t count = plan->parameter_count;
   float *state[FED__SERVER_STATES_MAX] = {NULL};
   struct fed__server_turn turn = {
@@ -208,7 +211,8 @@ static void take_turn(const struct fed__job *job, const struct fed__plan *plan,
       .mean = mean,
       .second_mean = plan->value_count > count ? mean + count : NULL,
       .scalar_mean = scalar,
-      .participation = participation(job, version),
+      .weight_sum = (double)weight_sum,
+      .weight_of_all = version->weight_of_all,
       .discount = version->fresh_weight ? (double)weight_sum / (double)version->fresh_weight : 1,
       .base = version->base ? fed_params_floats(version->base) : NULL,
       .next = fed_params_floats(next)};
@@ -218,9 +222,9 @@ static void take_turn(const struct fed__job *job, const struct fed__plan *plan,
   plan->algorithm->server->step(&turn);
 }
 
-static int make_next(const struct fed__job *job, const struct fed__plan *plan,
-                     struct fed__aggregate *aggregate, const struct fed__plan_version *version,
-                     float *mean, struct fed_params *next, struct fed_params *next_state) {
+static int make_next(const struct fed__plan *plan, struct fed__aggregate *aggregate,
+                     const struct fed__plan_version *version, float *mean, struct fed_params *next,
+                     struct fed_params *next_state) {
   const int64_t *sum;
   uint64_t weight_sum;
   double scalar = 0;
@@ -228,7 +232,7 @@ static int make_next(const struct fed__job *job, const struct fed__plan *plan,
   FED_TRY(fed__stage_run_server(&plan->stages, sum, weight_sum, plan->value_count, mean));
   if (plan->algorithm->client->sends_scalar)
     scalar = fed__scalar_mean(sum + plan->value_count, plan->shape.grid_bits, weight_sum);
-  take_turn(job, plan, version, mean, scalar, weight_sum, next, next_state);
+  take_turn(plan, version, mean, scalar, weight_sum, next, next_state);
   return FED_OK;
 }
 
@@ -242,15 +246,15 @@ static int copy_sets(const struct fed__plan_version *version, struct fed_params 
   return code;
 }
 
-int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
-                         struct fed__aggregate *aggregate, const struct fed__plan_version *version,
-                         struct fed_params *next, struct fed_params *next_state) {
+int fed__plan_next_model(const struct fed__plan *plan, struct fed__aggregate *aggregate,
+                         const struct fed__plan_version *version, struct fed_params *next,
+                         struct fed_params *next_state) {
   const struct fed_context *context = version->model->context;
   float *mean = fed__alloc(context, plan->value_count * sizeof *mean);
   if (!mean) return FED_E_MEMORY;
   int code = copy_sets(version, next, next_state);
   if (code == FED_OK) {
-    code = make_next(job, plan, aggregate, version, mean, next, next_state);
+    code = make_next(plan, aggregate, version, mean, next, next_state);
     if (code != FED_OK) {
       fed_params_clear(next);
       fed_params_clear(next_state);

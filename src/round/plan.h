@@ -37,6 +37,12 @@ FED_MUST int fed__plan_check_training(const struct fed_context *context, const s
 /* The weight of an update that was made from so many examples. */
 uint64_t fed__plan_weight(const struct fed__job *job, uint64_t example_count);
 
+/* The weight of all clients, those that have not been heard of included: of the job's `population`,
+ * else of `clients`. `known` of them weigh `known_weight`, and each other one is taken to weigh as
+ * much as these on average. Above 0. */
+double fed__plan_weight_of_all(const struct fed__job *job, double known_weight, uint64_t known,
+                               uint64_t clients);
+
 /* The same, if so many versions were made since the client began: times 256 / sqrt(1 + staleness),
  * rounded. Of rounds in step it is fed__plan_weight. */
 uint64_t fed__plan_stale_weight(const struct fed__job *job, uint64_t example_count,
@@ -58,8 +64,7 @@ FED_MUST int fed__plan_start_state(const struct fed_context *context, const stru
 /* A version, and the round that makes the next of it. */
 struct fed__plan_version {
   const struct fed_params *model, *state;
-  uint64_t reported;             /* updates in the aggregate */
-  uint64_t population;           /* clients in all; the job's own number goes before it */
+  double weight_of_all;          /* fed__plan_weight_of_all, where the algorithm asks for it */
   const struct fed_params *base; /* asynchronous: the version that the (last) client began with */
   uint64_t fresh_weight; /* asynchronous: the sum of fed__plan_stale_weight for staleness 0 of
                             those that are in the aggregate; 0: rounds in step */
@@ -68,8 +73,7 @@ struct fed__plan_version {
 /* The next model: the mean of what was folded into `aggregate`, then the server's rule. `next` and
  * `next_state` are initialised, the caller's to clear. FED_E_EMPTY, FED_E_MEMORY: nothing to
  * clear. */
-FED_MUST int fed__plan_next_model(const struct fed__job *job, const struct fed__plan *plan,
-                                  struct fed__aggregate *aggregate,
+FED_MUST int fed__plan_next_model(const struct fed__plan *plan, struct fed__aggregate *aggregate,
                                   const struct fed__plan_version *version, struct fed_params *next,
                                   struct fed_params *next_state);
 

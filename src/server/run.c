@@ -77,6 +77,7 @@ static void open_round(struct fed__run *run) {
   fed__run_note_bytes(run);
   run->round_started_us = context->clock->monotonic_us(context->clock);
   draw_nonce(run);
+  note_failure(run, fed__run_weigh_all(run));
   note_failure(run, cohort ? put_round(run, FED__ROUND_OPEN, cohort, 0) : FED_E_MEMORY);
   fed__server_event(run->server, run->record.id, "round.started", "s:I, s:i, s:s, s:i", "round",
                     (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "kind",
@@ -135,21 +136,24 @@ static void count_answer(struct fed__run *run, uint32_t client) {
   const struct fed__pending_update *pending = run->pending;
   const Fed__UpdateHeader *header = pending->header;
   note_task(run, client, header->example_count);
-  if (pending->grid.size)
+  if (pending->grid.size) {
     note_failure(run, run->plan.rule->add(run->aggregate, pending->grid, pending->weight));
+    note_failure(run, fed__run_note_weight(run, client, pending->weight));
+  }
   add_metrics(&run->train, header->train);
   add_metrics(&run->evaluate, header->evaluate);
   run->server->updates_counted++;
   fed__server_event(run->server, run->record.id, "client.reported",
-                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i, s:I, s:o*", "round",
-                    (json_int_t)run->round.round, "exchange", (int)run->round.exchange, "client",
-                    run->server->roster.clients[client]->name, "examples",
+                    "s:I, s:i, s:s, s:I, s:o, s:o, s:f, s:I, s:f, s:I, s:i, s:I, s:o*, s:o*",
+                    "round", (json_int_t)run->round.round, "exchange", (int)run->round.exchange,
+                    "client", run->server->roster.clients[client]->name, "examples",
                     (json_int_t)header->example_count, "train", metrics_json(header->train),
                     "evaluate", metrics_json(header->evaluate), "train_s", header->train_s,
                     "peak_bytes", (json_int_t)header->peak_bytes, "norm", header->norm, "clamped",
                     (json_int_t)header->clamped_count, "reported", (int)run->round.reported_count,
                     "staleness", (json_int_t)pending->staleness, "duration_s",
-                    fed__run_note_report(run, client, header));
+                    fed__run_note_report(run, client, header), "weight",
+                    pending->grid.size ? json_integer((json_int_t)pending->weight) : NULL);
 }
 
 static void carry_out(struct fed__round_driver *self, const struct fed__round *round,
@@ -293,6 +297,7 @@ void fed__run_free(struct fed__run *run) {
   fed_model_free(run->model);
   fed__job_clear(&run->job);
   fed__free(run->server->context, run->refused);
+  fed__free(run->server->context, run->weights);
   fed__free(run->server->context, run);
 }
 

@@ -6,8 +6,9 @@
  * Facts are in memory. After a restart those of reports come back from the job's events: who
  * trained when, with which loss, and how long it took. Who was there without being chosen, or was
  * chosen without an answer, is forgotten: such clients count as new. The interrupted round itself
- * keeps its cohort (run.c). Cost of that: one reading of the job's events, only for rules that keep
- * facts.
+ * keeps its cohort (run.c). What clients weigh (run_weights.c) comes back with them. Cost of that:
+ * one reading of the job's events, only for rules that keep facts and algorithms that count all
+ * clients.
  */
 #include "base/log.h"
 #include "base/raise.h"
@@ -55,25 +56,38 @@ struct recall {
   int code;
 };
 
-/* A client's report of training as run.c recorded it. */
-static int recall_report(struct fed__run *run, const json_t *body) {
-  const char *name = json_string_value(json_object_get(body, "client"));
-  const json_t *duration = json_object_get(body, "duration_s"), *loss;
-  uint32_t client;
-  if (!name || !duration) return FED_OK;
-  FED_TRY(fed__roster_number(&run->server->roster, name, &client));
+/* The open round runs again: its weights are not known yet. */
+static int recall_weight(struct fed__run *run, uint32_t client, const json_t *body) {
+  const uint64_t round = (uint64_t)json_integer_value(json_object_get(body, "round"));
+  const json_t *weight = json_object_get(body, "weight");
+  if (!weight || round > run->record.version) return FED_OK;
+  return fed__run_note_weight(run, client, (uint64_t)json_integer_value(weight));
+}
+
+static int recall_facts(struct fed__run *run, uint32_t client, const json_t *body) {
+  const json_t *loss = json_object_get(json_object_get(body, "train"), "loss");
   FED_TRY(fed__run_note_client(run, client));
   struct fed__client_facts *facts = fed__round_facts(&run->round, client);
   FED_REQUIRE(facts);
-  loss = json_object_get(json_object_get(body, "train"), "loss");
   if (loss) facts->loss = json_number_value(loss);
   facts->example_count = (uint64_t)json_integer_value(json_object_get(body, "examples"));
-  facts->duration_ms = (int64_t)(json_number_value(duration) * 1e3);
+  facts->duration_ms = (int64_t)(json_number_value(json_object_get(body, "duration_s")) * 1e3);
   facts->reported_round = (uint64_t)json_integer_value(json_object_get(body, "round"));
   facts->chosen_round = facts->reported_round;
   facts->chosen_count++;
   facts->reported_count++;
   return FED_OK;
+}
+
+/* A client's report of training as run.c recorded it; those of evaluations have neither. */
+static int recall_report(struct fed__run *run, const json_t *body) {
+  const char *name = json_string_value(json_object_get(body, "client"));
+  const int has_facts = json_object_get(body, "duration_s") != NULL;
+  uint32_t client;
+  if (!name || (!has_facts && !json_object_get(body, "weight"))) return FED_OK;
+  FED_TRY(fed__roster_number(&run->server->roster, name, &client));
+  FED_TRY(recall_weight(run, client, body));
+  return has_facts ? recall_facts(run, client, body) : FED_OK;
 }
 
 static int recall_event(void *data, uint64_t number, int64_t time_ms, const char *job,
@@ -92,7 +106,8 @@ static int recall_event(void *data, uint64_t number, int64_t time_ms, const char
 int fed__run_recall_facts(struct fed__run *run) {
   struct fed__store *store = run->server->store;
   struct recall recall = {.run = run};
-  if (!run->round.selection.rule->keeps_facts) return FED_OK;
+  if (!run->round.selection.rule->keeps_facts && !run->plan.algorithm->server->counts_all)
+    return FED_OK;
   do {
     recall.count = 0;
     FED_TRY(store->ops->event_list(store, run->record.id, recall.last, EVENTS_AT_ONCE, recall_event,

@@ -132,23 +132,16 @@ static int load_past(struct fed__run *run, uint64_t version, struct fed_params *
   return load_set(run, &search.hash, start, params);
 }
 
-static int count_agent(void *data, const struct fed__client_record *record) {
-  if (record->role == FED__ROLE_AGENT && record->state == FED__CLIENT_ACTIVE) ++*(uint64_t *)data;
-  return 0;
-}
-
 static int make_version_from(struct fed__run *run, const struct fed_params *base) {
-  struct fed__store *store = run->server->store;
   struct fed__plan_version version = {.model = &run->current,
                                       .state = &run->state,
-                                      .reported = run->round.reported_count,
                                       .base = base,
                                       .fresh_weight = run->fresh_weight};
   struct fed_params next, next_state;
   struct fed__digest hash, state_hash;
-  FED_TRY(store->ops->client_list(store, count_agent, &version.population));
-  FED_TRY(
-      fed__plan_next_model(&run->job, &run->plan, run->aggregate, &version, &next, &next_state));
+  FED_TRY(fed__run_weigh_all(run)); /* now those of this round are known, too */
+  version.weight_of_all = run->weight_of_all;
+  FED_TRY(fed__plan_next_model(&run->plan, run->aggregate, &version, &next, &next_state));
   int code = store_version(run, &next, &next_state, &hash, &state_hash);
   if (code == FED_OK) code = record_version(run, &hash, &state_hash);
   if (code != FED_OK) {

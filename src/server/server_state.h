@@ -36,6 +36,9 @@ struct fed__run {
   uint8_t nonce[FED__NONCE_BYTES];
   int has_nonce;
   struct fed__metric_sums train, evaluate;
+  uint64_t *weights; /* by client: of its last update; 0: none yet. Only where the algorithm … */
+  uint32_t weight_slots;
+  double weight_of_all; /* … asks for that of all clients, as the open round's tasks have it */
   uint64_t fresh_weight, base_version; /* asynchronous: as in plan.h; of the last that counted */
   struct fed_examples *test_set;       /* NULL: none */
   uint8_t *refused;                    /* by client: its policy forbids this job */
@@ -169,6 +172,10 @@ FED_MUST int fed__run_note_client(struct fed__run *run, uint32_t client); /* it 
 json_t *fed__run_note_report(struct fed__run *run, uint32_t client,
                              const Fed__UpdateHeader *header);
 FED_MUST int fed__run_recall_facts(struct fed__run *run); /* after a restart */
+
+/* run_weights.c */
+FED_MUST int fed__run_note_weight(struct fed__run *run, uint32_t client, uint64_t weight);
+FED_MUST int fed__run_weigh_all(struct fed__run *run); /* sets weight_of_all */
 
 /* run_model.c */
 void fed__run_close_round(struct fed__run *run);

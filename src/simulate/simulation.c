@@ -174,6 +174,7 @@ static int visit_cohort(struct fed__simulation *simulation) {
   const struct fed__visits visits = {
       .params = &simulation->current,
       .from_server = vector_for_clients(simulation),
+      .weight_of_all = simulation->weight_of_all,
       .train = open->kind == FED__ROUND_TRAIN,
       .evaluate =
           fed__plan_evaluates(simulation->job, open->round, open->kind == FED__ROUND_EVALUATE),
@@ -231,12 +232,11 @@ static int make_model(struct fed__simulation *simulation) {
                      simulation->visit_count);
   const struct fed__plan_version version = {.model = &simulation->current,
                                             .state = &simulation->state,
-                                            .reported = simulation->visit_count - open->diverged,
-                                            .population = simulation->eligible_count,
+                                            .weight_of_all = simulation->weight_of_all,
                                             .base = base_of_last(simulation),
                                             .fresh_weight = simulation->fresh_weight};
-  FED_TRY(fed__plan_next_model(simulation->job, &simulation->plan, simulation->aggregate, &version,
-                               &next, &next_state));
+  FED_TRY(
+      fed__plan_next_model(&simulation->plan, simulation->aggregate, &version, &next, &next_state));
   const int code = fed_params_check_finite(&next);
   if (code != FED_OK) {
     fed_params_clear(&next);
@@ -446,6 +446,18 @@ static void count_clients(struct fed__simulation *simulation) {
   }
 }
 
+/* Everybody's weight is known here, also that of those who were in no cohort yet. */
+static void weigh_clients(struct fed__simulation *simulation) {
+  const uint32_t all = simulation->eligible_count;
+  double weight = 0;
+  if (!simulation->plan.algorithm->server->counts_all) return;
+  for (uint32_t client = 0; client < simulation->partition.client_count; client++)
+    if (fed__simulation_is_eligible(simulation, client))
+      weight += (double)fed__plan_weight(
+          simulation->job, fed__partition_train_count(&simulation->partition, client));
+  simulation->weight_of_all = fed__plan_weight_of_all(simulation->job, weight, all, all);
+}
+
 static int gather_clients(struct fed__simulation *simulation) {
   count_clients(simulation);
   fed__round_resume_closing(&simulation->round, 0);
@@ -465,6 +477,7 @@ int fed__simulation_run(struct fed__simulation *simulation) {
   FED_REQUIRE(simulation->partition.client_count);
   simulation->round_started_us = real_us(simulation);
   if (!simulation->is_resumed) FED_TRY(gather_clients(simulation));
+  weigh_clients(simulation);
   FED_TRY(settle(simulation));
   while (simulation->round.phase != FED__PHASE_FINISHED) {
     FED_TRY(next_event(simulation));

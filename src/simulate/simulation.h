@@ -82,6 +82,7 @@ struct fed__simulation {
   enum fed__round_phase watched;        /* last, for fed__server_watch */
   size_t training_bytes;                /* of memory, that training takes */
   uint32_t eligible_count;              /* clients that take part: with enough examples … */
+  double weight_of_all;                 /* of these clients, where the algorithm asks for it */
   uint32_t small_memory_count;          /* … and the memory; so many have the examples only */
   struct fed__visit *visits;            /* of the open round: those that count */
   size_t visit_count, visits_max;

@@ -5,6 +5,7 @@
  */
 #include "small_federation.h"
 
+#include "base/memory.h"
 #include "base/raise.h"
 #include "server/server_state.h"
 #include "store/sqlite_store.h"
@@ -30,6 +31,7 @@ static void open_still(struct still *still, enum fed__selection_kind kind) {
   assert_int_equal(fed__sqlite_store_open(&still->context, still->folder, 1, &still->server.store),
                    FED_OK);
   still->run.server = &still->server;
+  still->run.plan.algorithm = fed__algorithm_of(&still->run.job);
   snprintf(still->run.record.id, sizeof still->run.record.id, "job-1");
   still->run.job.data.name = dataset;
   still->run.job.rounds.selection =
@@ -45,6 +47,7 @@ static void open_still(struct still *still, enum fed__selection_kind kind) {
 }
 
 static void close_still(struct still *still) {
+  fed__free(&still->context, still->run.weights);
   fed__round_clear(&still->run.round);
   fed__roster_clear(&still->server.roster);
   still->server.store->ops->close(still->server.store);
@@ -162,6 +165,43 @@ static void a_restart_recalls_the_reports(void **state) {
   close_still(&still);
 }
 
+static void enrol(struct still *still, const char *name) {
+  struct fed__store *store = still->server.store;
+  struct fed__client_record record = {.role = FED__ROLE_AGENT, .state = FED__CLIENT_ACTIVE};
+  snprintf(record.serial, sizeof record.serial, "%s", name);
+  snprintf(record.name, sizeof record.name, "%s", name);
+  assert_int_equal(store->ops->client_put(store, &record), FED_OK);
+}
+
+/* Sums over all clients: who was not heard of weighs as much as the others on average, and the
+ * reports of the round that was open do not count, since it runs again. */
+static void a_restart_recalls_the_weights(void **state) {
+  (void)state;
+  struct still still;
+  open_still(&still, FED__SELECTION_UNIFORM);
+  still.run.job.aggregate.algorithm = FED__ALGORITHM_SCAFFOLD;
+  still.run.plan.algorithm = fed__algorithm_of(&still.run.job);
+  still.run.record.version = 2;
+  assert_int_equal(fed__run_weigh_all(&still.run), FED_OK);
+  assert_true(still.run.weight_of_all == 1); /* never 0 */
+  for (const char *name = "abcd"; *name; name++) enrol(&still, (const char[]){*name, 0});
+  add_event(&still, "job-1", "client.reported", "{\"round\":1,\"client\":\"a\",\"weight\":7}");
+  add_event(&still, "job-1", "client.reported", "{\"round\":2,\"client\":\"a\",\"weight\":10}");
+  add_event(&still, "job-1", "client.reported", "{\"round\":2,\"client\":\"b\",\"weight\":30}");
+  add_event(&still, "job-1", "client.reported", "{\"round\":2,\"client\":\"c\"}");
+  add_event(&still, "job-1", "client.reported", "{\"round\":3,\"client\":\"d\",\"weight\":90}");
+  assert_int_equal(fed__run_recall_facts(&still.run), FED_OK);
+  assert_int_equal(fed__run_weigh_all(&still.run), FED_OK);
+  assert_true(still.run.weight_of_all == 80); /* (10 + 30) / 2 for each of four */
+  assert_int_equal(fed__run_note_weight(&still.run, number_of(&still, "d"), 90), FED_OK);
+  assert_int_equal(fed__run_weigh_all(&still.run), FED_OK);
+  assert_true(fabs(still.run.weight_of_all - 130 * (4.0 / 3)) < 1e-9);
+  still.run.job.aggregate.population = 6;
+  assert_int_equal(fed__run_weigh_all(&still.run), FED_OK);
+  assert_true(still.run.weight_of_all == 260);
+  close_still(&still);
+}
+
 static void more_events_than_are_read_at_once(void **state) {
   (void)state;
   struct still still;
@@ -207,6 +247,7 @@ int main(void) {
       cmocka_unit_test(a_report_tells_the_loss),
       cmocka_unit_test(rules_without_facts_cost_nothing),
       cmocka_unit_test(a_restart_recalls_the_reports),
+      cmocka_unit_test(a_restart_recalls_the_weights),
       cmocka_unit_test(more_events_than_are_read_at_once),
       cmocka_unit_test(attempts_that_failed_before_a_restart_keep_their_records),
   };
