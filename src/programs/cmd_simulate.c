@@ -130,6 +130,13 @@ static int divide(struct session *session) {
   return fed__simulation_use(&session->simulation, &partition);
 }
 
+/* All that was asked for can be done: only now does what an earlier run left go. */
+static int begin_anew(struct session *session) {
+  if (session->checkpoint.is_resuming) return FED_OK;
+  FED_TRY(fed__simulate_checkpoint_forget(&session->checkpoint));
+  return fed__simulate_output_empty(&session->output);
+}
+
 static int prepare(struct session *session) {
   session->output.files = &session->files;
   session->output.job = &session->files.job;
@@ -146,7 +153,7 @@ static int prepare(struct session *session) {
   FED_TRY(load(session));
   FED_TRY(fed__simulate_checkpoint_begin(&session->checkpoint));
   if (session->checkpoint.is_finished) return FED_OK;
-  FED_TRY(fed__simulate_output_begin(&session->output, session->checkpoint.is_resuming));
+  FED_TRY(fed__simulate_output_begin(&session->output));
   const struct fed__simulation_setting setting = {.context = session->invocation->context,
                                                   .job = &session->files.job,
                                                   .model = session->model,
@@ -157,6 +164,7 @@ static int prepare(struct session *session) {
   FED_TRY(fed__simulation_init(&session->simulation, &setting));
   FED_TRY(divide(session));
   FED_TRY(save_partition(session, &session->simulation.partition));
+  FED_TRY(begin_anew(session));
   return fed__simulate_checkpoint_read(&session->checkpoint, &session->simulation);
 }
 

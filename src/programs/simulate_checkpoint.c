@@ -260,10 +260,7 @@ static int look(struct fed__simulate_checkpoint *self) {
   if (self->is_resuming) return FED_OK;
   if (resumes) FED_TRY(look_for_end(self));
   if (self->is_finished) return FED_OK;
-  if (!self->is_written || restarts) {
-    FED_TRY(remove_file(path));
-    return remove_in(self->folder, "summary.json");
-  }
+  if (!self->is_written || restarts) return FED_OK;
   return FED_RAISE(
       FED_E_USAGE,
       "'%s' has a run that was interrupted: --resume goes on with it, --restart begins "
@@ -280,6 +277,12 @@ int fed__simulate_checkpoint_begin(struct fed__simulate_checkpoint *self) {
   self->is_resuming = found[0] != 0;
   self->is_finished = found[1] != 0;
   return FED_OK;
+}
+
+int fed__simulate_checkpoint_forget(const struct fed__simulate_checkpoint *self) {
+  if (self->is_resuming || !fed__ranks_is_first(self->ranks)) return FED_OK;
+  FED_TRY(remove_in(self->folder, FILE_NAME));
+  return remove_in(self->folder, "summary.json");
 }
 
 int fed__simulate_checkpoint_end(struct fed__simulate_checkpoint *self) {

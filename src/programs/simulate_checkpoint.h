@@ -41,6 +41,9 @@ FED_MUST int fed__simulate_checkpoint_read(struct fed__simulate_checkpoint *self
 FED_MUST int fed__simulate_checkpoint_write(struct fed__simulate_checkpoint *self,
                                             struct fed__simulation *simulation, int at_once);
 
+/* A run begins anew: an earlier one's checkpoint and summary.json go. */
+FED_MUST int fed__simulate_checkpoint_forget(const struct fed__simulate_checkpoint *self);
+
 /* The run is over and its results are written. */
 FED_MUST int fed__simulate_checkpoint_end(struct fed__simulate_checkpoint *self);
 

@@ -11,9 +11,11 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define PROGRESS_US 100000 /* between two looks at it */
@@ -231,7 +233,7 @@ static int write_all(struct fed__simulate_output *output, const struct fed__simu
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on) {
+int fed__simulate_output_begin(struct fed__simulate_output *output) {
   char path[FED__PATH_MAX];
   struct fed_clock *clock = output->invocation->context->clock;
   output->started_us = clock->monotonic_us(clock);
@@ -239,9 +241,22 @@ int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on)
   output->observer.round_over = round_over;
   FED_TRY(fed__folder_make(output->folder));
   FED_TRY(fed__path_join(path, sizeof path, output->folder, "metrics.jsonl"));
-  output->metrics = fopen(path, goes_on ? "r+" : "w");
-  if (output->metrics) return FED_OK;
-  return FED_RAISE(FED_E_IO, "cannot write '%s': %s", path, strerror(errno));
+  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd >= 0) output->metrics = fdopen(fd, "r+");
+  if (!output->metrics) {
+    if (fd >= 0) close(fd);
+    return FED_RAISE(FED_E_IO, "cannot write '%s': %s", path, strerror(errno));
+  }
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return FED_OK;
+  return FED_RAISE(
+      FED_E_BUSY, "another process writes into '%s': wait for it, or let --out name another folder",
+      output->folder);
+}
+
+int fed__simulate_output_empty(struct fed__simulate_output *output) {
+  if (!output->metrics || ftruncate(fileno(output->metrics), 0) == 0) return FED_OK;
+  return FED_RAISE(FED_E_IO, "cannot write '%s/metrics.jsonl': %s", output->folder,
+                   strerror(errno));
 }
 
 /* What is in metrics.jsonl before a checkpoint is there for good; what came after it goes. */

@@ -34,9 +34,10 @@ struct fed__simulate_output {
   struct fed__simulated_round last; /* that made a model; its figures the newest there are */
 };
 
-/* Make the folder and begin its metrics.jsonl anew, or open it to go on. A mute process only takes
- * part in the measuring. */
-FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output, int goes_on);
+/* Make the folder and open its metrics.jsonl, which nobody else may have open (FED_E_BUSY); what is
+ * there stays. A mute process only takes part in the measuring. */
+FED_MUST int fed__simulate_output_begin(struct fed__simulate_output *output);
+FED_MUST int fed__simulate_output_empty(struct fed__simulate_output *output); /* metrics.jsonl */
 
 /* What goes on after an interruption, into a checkpoint or out of it. */
 FED_MUST int fed__simulate_output_carry(void *output, struct fed__checkpoint *checkpoint);

@@ -20,30 +20,67 @@ static double number_in(const json_t *json, const char *key) {
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* A run's versions on the test set, or on held-out rows: two quantities that are not mixed. */
+struct course {
+  size_t count;
+  double final[2], best[2]; /* accuracy, loss */
+  double target_round, target_s;
+};
+
+struct reading {
+  const struct fed__sweep_result *result;
+  struct course tested, held_out;
+  double made_s; /* when the newest version was made */
+};
+
+static int reaches_target(const struct fed__sweep_result *result, double accuracy, double loss) {
+  return result->target == FED__METRIC_ACCURACY ? accuracy >= result->target_value
+         : result->target == FED__METRIC_LOSS   ? loss <= result->target_value
+                                                : 0;
+}
+
 /* fmin and fmax pass over a NAN. */
-static void note_round(struct fed__sweep_result *result, const json_t *line) {
-  double *figures = result->figures;
-  const json_t *found = json_object_get(line, "tested");
-  if (!json_is_object(found)) found = json_object_get(line, "evaluated");
-  if (json_object_get(line, "failure") || !json_is_object(found) ||
-      strcmp(json_string_value(json_object_get(line, "kind")), "train") != 0)
-    return;
+static void note_version(struct reading *reading, struct course *course, const json_t *found,
+                         double version, double virtual_s) {
   const double accuracy = number_in(found, "accuracy"), loss = number_in(found, "loss");
-  const int reached = result->target == FED__METRIC_ACCURACY ? accuracy >= result->target_value
-                      : result->target == FED__METRIC_LOSS   ? loss <= result->target_value
-                                                             : 0;
-  figures[FED__FIGURE_FINAL_ACCURACY] = accuracy;
-  figures[FED__FIGURE_FINAL_LOSS] = loss;
-  figures[FED__FIGURE_BEST_ACCURACY] = fmax(figures[FED__FIGURE_BEST_ACCURACY], accuracy);
-  figures[FED__FIGURE_BEST_LOSS] = fmin(figures[FED__FIGURE_BEST_LOSS], loss);
-  if (!reached || isfinite(figures[FED__FIGURE_TARGET_ROUNDS])) return;
-  figures[FED__FIGURE_TARGET_ROUNDS] = number_in(line, "round");
-  figures[FED__FIGURE_TARGET_VIRTUAL_S] = number_in(line, "virtual_s");
+  course->best[0] = course->count ? fmax(course->best[0], accuracy) : accuracy;
+  course->best[1] = course->count ? fmin(course->best[1], loss) : loss;
+  course->final[0] = accuracy;
+  course->final[1] = loss;
+  if (!course->count++) course->target_round = course->target_s = NAN;
+  if (isfinite(course->target_round) || !reaches_target(reading->result, accuracy, loss)) return;
+  course->target_round = version;
+  course->target_s = virtual_s;
+}
+
+/* Held-out rows see the version that the round began with, the test set the one that it made. */
+static void note_round(struct reading *reading, const json_t *line) {
+  const double round = number_in(line, "round"), virtual_s = number_in(line, "virtual_s");
+  const json_t *tested = json_object_get(line, "tested");
+  const json_t *held_out = json_object_get(line, "evaluated");
+  if (json_object_get(line, "failure")) return;
+  if (json_is_object(held_out))
+    note_version(reading, &reading->held_out, held_out, round - 1, reading->made_s);
+  if (strcmp(json_string_value(json_object_get(line, "kind")), "train") == 0)
+    reading->made_s = virtual_s;
+  if (json_is_object(tested)) note_version(reading, &reading->tested, tested, round, virtual_s);
+}
+
+static void take_course(struct fed__sweep_result *result, const struct course *course) {
+  double *figures = result->figures;
+  if (!course->count) return;
+  figures[FED__FIGURE_FINAL_ACCURACY] = course->final[0];
+  figures[FED__FIGURE_FINAL_LOSS] = course->final[1];
+  figures[FED__FIGURE_BEST_ACCURACY] = course->best[0];
+  figures[FED__FIGURE_BEST_LOSS] = course->best[1];
+  figures[FED__FIGURE_TARGET_ROUNDS] = course->target_round;
+  figures[FED__FIGURE_TARGET_VIRTUAL_S] = course->target_s;
 }
 
 static int read_rounds(const char *folder, struct fed__sweep_result *result) {
   char path[FED__PATH_MAX];
   json_error_t error;
+  struct reading reading = {.result = result};
   int code = FED_OK, next;
   FED_TRY(fed__path_join(path, sizeof path, folder, "metrics.jsonl"));
   FILE *file = fopen(path, "r");
@@ -56,10 +93,11 @@ static int read_rounds(const char *folder, struct fed__sweep_result *result) {
       code = FED_RAISE(FED_E_INPUT, "%s:%d: expected an object for a round: %s", path, line,
                        json ? "it has no kind" : error.text);
     else
-      note_round(result, json);
+      note_round(&reading, json);
     json_decref(json);
   }
   fclose(file);
+  take_course(result, reading.tested.count ? &reading.tested : &reading.held_out);
   return code;
 }
 

@@ -95,6 +95,19 @@ contains "$work/log/run" "--resume goes on"
 lacks "$work/stopped/metrics.jsonl" "the job was stopped"
 cp -r "$work/stopped" "$work/anew"
 
+# ---- what is there stays until all that was asked for can be done, and has one writer ---------------
+expect 0 simulate short --quiet --set rounds.count=5
+cp "$work/short/summary.json" "$work/short/metrics.jsonl" "$work"
+expect 6 simulate short --quiet --set rounds.count=5 --restart --test "$work/nowhere"
+cmp "$work/summary.json" "$work/short/summary.json" || fail "a mistyped command damaged summary.json"
+cmp "$work/metrics.jsonl" "$work/short/metrics.jsonl" || fail "a mistyped command damaged metrics.jsonl"
+start run $run --out "$work/busy"
+within 60 has_rounds busy 50
+expect 7 simulate busy --restart
+said "another process writes into"
+kill -INT "$(pid run)"
+finish run
+
 # ---- what is refused ------------------------------------------------------------------------------
 expect 2 simulate stopped --resume --restart
 expect 2 simulate stopped

@@ -90,6 +90,22 @@ check_tables sweep
 expect 0 simulate sweep --json --sweep train.learning_rate=0.05,0.3 --sweep seed=1..3 --set rounds.count=5
 cmp "$work/said" "$work/sweep/sweep.json" || fail "--json prints something else than sweep.json"
 
+# ---- held-out rows instead of a test set: of the last version, and never mixed with one ------------
+expect 0 $FED simulate "$work/job/job.yaml" --data "$work/data" --out "$work/held" --set stop={} \
+  --set rounds.count=1 --sweep seed=1,2
+expect 0 simulate sparse --set rounds.count=7 --set evaluate.every=2 --sweep seed=1,2
+python3 - "$work/held" "$work/sparse" <<'CHECK'
+import csv, json, sys
+for folder, kind in zip(sys.argv[1:], ("evaluated", "tested")):
+    for row in csv.DictReader(open(folder + "/runs.csv")):
+        lines = [json.loads(line) for line in open(f"{folder}/{row['folder']}/metrics.jsonl")]
+        found = [line[kind] for line in lines if line[kind]]
+        assert float(row["final_accuracy"]) == found[-1]["accuracy"], (row, found)
+        assert float(row["best_accuracy"]) == max(line["accuracy"] for line in found), (row, found)
+        if kind == "tested" and row["target_rounds"]:
+            assert float(row["target_rounds"]) % 2 == 0, row
+CHECK
+
 # ---- finished runs stay, others are run -----------------------------------------------------------
 marked="$work/sweep/train.learning_rate=0.3,seed=1/model.onnx"
 echo mark >"$marked"
