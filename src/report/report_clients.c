@@ -21,13 +21,19 @@
 /* ---- ranking -------------------------------------------------------------------------------- */
 
 struct rank {
-  double accuracy;
+  double score;
   size_t index;
 };
 
+int fed__report_clients_have_accuracy(const struct fed__report_data *data) {
+  size_t i = 0;
+  while (i < data->client_count && !isfinite(data->clients[i].accuracy)) i++;
+  return i < data->client_count;
+}
+
 static int compare_ranks(const void *left, const void *right) {
   const struct rank *a = left, *b = right;
-  if (a->accuracy != b->accuracy) return a->accuracy < b->accuracy ? 1 : -1;
+  if (a->score != b->score) return a->score < b->score ? 1 : -1;
   return (a->index > b->index) - (a->index < b->index);
 }
 
@@ -35,10 +41,13 @@ size_t *fed__report_ranking(const struct fed__report_data *data, struct fed__mar
                             size_t *count) {
   struct rank *ranks = fed__zalloc(data->context, data->client_count, sizeof *ranks);
   size_t *order = fed__zalloc(data->context, data->client_count, sizeof *order);
+  const int by_accuracy = fed__report_clients_have_accuracy(data);
   *count = 0;
-  for (size_t i = 0; ranks && i < data->client_count; i++)
-    if (isfinite(data->clients[i].accuracy))
-      ranks[(*count)++] = (struct rank){data->clients[i].accuracy, i};
+  for (size_t i = 0; ranks && i < data->client_count; i++) {
+    const struct fed__report_client *client = &data->clients[i];
+    const double score = by_accuracy ? client->accuracy : -client->loss;
+    if (isfinite(score)) ranks[(*count)++] = (struct rank){score, i};
+  }
   if (ranks) qsort(ranks, *count, sizeof *ranks, compare_ranks);
   for (size_t i = 0; ranks && order && i < *count; i++) order[i] = ranks[i].index;
   if (!ranks || !order) markup->code = FED_E_MEMORY;
@@ -169,6 +178,7 @@ static void title_clients(struct fed__markup *markup, const struct fed__report_c
 void fed__report_draw_clients(const struct fed__report_data *data, struct fed__markup *markup) {
   struct fed__number_text text;
   size_t count;
+  if (!fed__report_clients_have_accuracy(data)) return;
   size_t *order = fed__report_ranking(data, markup, &count);
   if (!order) return;
   fed__figure_open(markup);
@@ -286,12 +296,24 @@ void fed__report_draw_labels(const struct fed__report_data *data, struct fed__ma
 
 /* ---- baselines ------------------------------------------------------------------------------ */
 
+/* Accuracies where there are any, else losses. */
+static int baselines_in_percent(const struct fed__report_data *data) {
+  size_t i = 0;
+  while (i < data->baseline_count && !isfinite(data->baselines[i].accuracy)) i++;
+  return i < data->baseline_count;
+}
+
+static double figure_of(const struct fed__report_data *data,
+                        const struct fed__report_baseline *baseline) {
+  return baselines_in_percent(data) ? baseline->accuracy : baseline->loss;
+}
+
 /* The first baseline with both words in its name. */
 static double baseline_called(const struct fed__report_data *data, const char *word,
                               const char *second) {
   for (size_t i = 0; i < data->baseline_count; i++)
     if (strstr(data->baselines[i].name, word) && strstr(data->baselines[i].name, second))
-      return data->baselines[i].accuracy;
+      return figure_of(data, &data->baselines[i]);
   return NAN;
 }
 
@@ -303,12 +325,24 @@ static void print_difference(struct fed__markup *markup, double points, const ch
     fed__markup_print(markup, "%.1f points %s %s", rounded, points > 0 ? "above" : "below", what);
 }
 
+static void print_loss(struct fed__markup *markup, const char *what, double loss) {
+  struct fed__number_text text;
+  if (isfinite(loss)) fed__markup_print(markup, "%s %s", what, fed__decimal(loss, &text));
+}
+
 static void title_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
   const double federated = baseline_called(data, "federated", "");
   const double alone = baseline_called(data, "local", "mean");
   const double pooled = baseline_called(data, "centralised", "");
   if (!isfinite(federated) || (!isfinite(alone) && !isfinite(pooled))) {
-    fed__markup_print(markup, "Accuracy beside other ways to train");
+    fed__markup_print(markup, "%s beside other ways to train",
+                      baselines_in_percent(data) ? "Accuracy" : "Loss");
+    return;
+  }
+  if (!baselines_in_percent(data)) {
+    print_loss(markup, "Loss: federated", federated);
+    print_loss(markup, ", alone", alone);
+    print_loss(markup, ", pooled", pooled);
     return;
   }
   fed__markup_print(markup, "Federated: ");
@@ -317,32 +351,49 @@ static void title_baselines(const struct fed__report_data *data, struct fed__mar
   if (isfinite(pooled)) print_difference(markup, federated - pooled, "pooling the data");
 }
 
-void fed__report_draw_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
+static void draw_baseline(const struct fed__plot *plot, size_t row, const char *name, double value,
+                          int in_percent) {
   struct fed__number_text text;
-  double low = 1, high = 0;
+  const int own = strcmp(name, "federated") == 0;
+  draw_row_name(plot, row, name, 32);
+  draw_dot(plot, row, value, own ? "dot b" : "dot");
+  fed__markup_print(plot->markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                    own ? "name b" : "ink", plot->left + plot->width + 10, row_y(plot, row) + 4,
+                    in_percent ? fed__percent(value, &text) : fed__decimal(value, &text));
+}
+
+/* Where the simulation says it: the rows that all of them were measured on. */
+static const char *measured_on(const struct fed__report_data *data) {
+  if (!data->is_simulated) return "";
+  return fed__report_text(data->summary, "test", NULL) ||
+                 json_is_object(json_object_get(data->summary, "tested"))
+             ? ", measured on the test set"
+             : ", measured on the rows that clients hold out";
+}
+
+void fed__report_draw_baselines(const struct fed__report_data *data, struct fed__markup *markup) {
+  const int in_percent = baselines_in_percent(data);
+  double low = HUGE_VAL, high = -HUGE_VAL;
   if (!data->baseline_count) return;
   for (size_t i = 0; i < data->baseline_count; i++) {
-    low = fmin(low, data->baselines[i].accuracy);
-    high = fmax(high, data->baselines[i].accuracy);
+    low = fmin(low, figure_of(data, &data->baselines[i]));
+    high = fmax(high, figure_of(data, &data->baselines[i]));
   }
   fed__figure_open(markup);
   title_baselines(data, markup);
   fed__figure_explain(markup);
-  fed__markup_print(markup, "Accuracy of the same model, trained in different ways.");
+  fed__markup_print(markup, "%s of the same model, trained in different ways%s.",
+                    in_percent ? "Accuracy" : "Loss", measured_on(data));
   fed__figure_body(markup);
   struct fed__plot plot = rows_plot(markup, data->baseline_count, low, high);
   plot.left = 216;
-  fed__plot_open(&plot, 72, 44, "accuracy of the ways to train");
-  for (size_t i = 0; i < data->baseline_count; i++) {
-    const struct fed__report_baseline *baseline = &data->baselines[i];
-    const int own = strcmp(baseline->name, "federated") == 0;
-    draw_row_name(&plot, i, baseline->name, 32);
-    draw_dot(&plot, i, baseline->accuracy, own ? "dot b" : "dot");
-    fed__markup_print(markup, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-                      own ? "name b" : "ink", plot.left + plot.width + 10, row_y(&plot, i) + 4,
-                      fed__percent(baseline->accuracy, &text));
-  }
-  fed__plot_x_axis(&plot, fed__tick_share, "accuracy");
+  fed__plot_open(&plot, 72, 44,
+                 in_percent ? "accuracy of the ways to train" : "loss of the ways to train");
+  for (size_t i = 0; i < data->baseline_count; i++)
+    draw_baseline(&plot, i, data->baselines[i].name, figure_of(data, &data->baselines[i]),
+                  in_percent);
+  fed__plot_x_axis(&plot, in_percent ? fed__tick_share : fed__tick,
+                   in_percent ? "accuracy" : "loss");
   fed__plot_close(&plot);
   fed__figure_close(markup);
 }

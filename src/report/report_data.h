@@ -25,6 +25,7 @@ struct fed__report_version {
   /* of simulations */
   double virtual_s, bytes_so_far;   /* when it was made, of both ways */
   double p5, p25, median, p75, p95; /* of single clients' accuracies, or losses without those */
+  double spread_clients;            /* so many of them */
   double drift, drift_largest, agreement;
 };
 
@@ -59,8 +60,8 @@ struct fed__report_incident {
 };
 
 struct fed__report_baseline {
-  const char *name; /* the summary's */
-  double accuracy;
+  const char *name;      /* the summary's */
+  double accuracy, loss; /* NAN: not said */
 };
 
 #define FED__REPORT_VERSIONS_MAX 100000
@@ -116,7 +117,7 @@ struct fed__report_client *fed__report_client(struct fed__report_data *data, con
 /* Baselines, labels and local accuracies into the data (report_summary.c). */
 FED_MUST int fed__report_take_summary(struct fed__report_data *data, struct fed_slice text);
 
-/* The summary's baselines, each {"name", "accuracy"}. */
+/* The summary's baselines, each {"name", "accuracy", "loss"}. */
 void fed__report_take_baselines(struct fed__report_data *data);
 
 /* A member as a number at least 0 and at most `max`; NAN if it is anything else. */

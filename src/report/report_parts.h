@@ -72,8 +72,11 @@ double fed__report_newest(const struct fed__report_data *data, size_t offset, si
 /* The sum of a member over committed rounds. */
 double fed__report_sum(const struct fed__report_data *data, size_t offset);
 
-/* Clients with a measured accuracy, best first: indices into data->clients, to be freed with
- * fed__free; NULL without one, or when out of memory (then markup->code says so). */
+int fed__report_clients_have_accuracy(const struct fed__report_data *data);
+
+/* Clients with a measured accuracy, or loss where there are no accuracies, best first: indices into
+ * data->clients, to be freed with fed__free; NULL without one, or when out of memory (then
+ * markup->code says so). */
 size_t *fed__report_ranking(const struct fed__report_data *data, struct fed__markup *markup,
                             size_t *count);
 

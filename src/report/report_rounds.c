@@ -110,9 +110,9 @@ static void draw_accuracy(const struct fed__report_data *data, struct fed__marku
     fed__figure_explain(markup);
     if (test.count) fed__markup_print(markup, "Test set: rows that the server holds. ");
     if (held_out.count)
-      fed__markup_print(markup, "Held out: rows that each client keeps out of training, all "
-                                "clients together; the band runs from the worst client to the "
-                                "best.");
+      fed__markup_print(markup, "Held out: rows that clients keep out of training, those of the "
+                                "round's cohort together; the band runs from the worst client that "
+                                "was measured to the best.");
     fed__figure_body(markup);
     draw_accuracies(data, markup, x, &test, &held_out);
     fed__figure_close(markup);

@@ -26,6 +26,7 @@ static void take_spread(struct fed__report_version *version, const json_t *clien
   const int has_accuracy = json_is_object(accuracy);
   const json_t *spread = has_accuracy ? accuracy : json_object_get(clients, "loss");
   const double max = has_accuracy ? 1 : LOSS_MAX;
+  version->spread_clients = fed__report_number(spread, "clients", COUNT_MAX);
   version->p5 = fed__report_number(spread, "p5", max);
   version->p25 = fed__report_number(spread, "p25", max);
   version->median = fed__report_number(spread, "median", max);

@@ -67,7 +67,12 @@ static void title_spread(const struct fed__report_data *data, struct fed__markup
   fed__report_newest(data, FED__VERSION(median), &version);
   number(data, data->versions[version].p25, &low);
   number(data, data->versions[version].p75, &high);
-  fed__markup_print(markup, "Half of the clients are between %s and %s", low.text, high.text);
+  const double measured = data->versions[version].spread_clients;
+  if (measured < (double)data->client_count)
+    fed__markup_print(markup, "Half of the %.0f clients measured last are between %s and %s",
+                      measured, low.text, high.text);
+  else
+    fed__markup_print(markup, "Half of the clients are between %s and %s", low.text, high.text);
 }
 
 void fed__report_draw_spread(const struct fed__report_data *data, struct fed__markup *markup) {

@@ -69,21 +69,18 @@ static void put_clients_tile(const struct fed__report_data *data, struct fed__ma
   fed__tile_close(markup);
 }
 
-/* The rarer of two classes, else the mean of all. */
-static const json_t *rarest(const json_t *found) {
+/* Of two classes the second, which is the one that one looks for; else the mean of all. */
+static const json_t *headline_class(const json_t *found) {
   const json_t *classes = json_object_get(found, "classes");
-  const json_t *first = json_array_get(classes, 0), *second = json_array_get(classes, 1);
-  if (json_array_size(classes) != 2) return json_object_get(found, "mean");
-  return fed__report_number(first, "examples", NUMBER_MAX) <
-                 fed__report_number(second, "examples", NUMBER_MAX)
-             ? first
-             : second;
+  return json_array_size(classes) == 2 ? json_array_get(classes, 1)
+                                       : json_object_get(found, "mean");
 }
 
 static void put_classes_tile(const struct fed__report_data *data, struct fed__markup *markup) {
   const json_t *test = json_object_get(data->summary, "test_classes");
   const int tested = json_is_object(test);
-  const json_t *class = rarest(tested ? test : json_object_get(data->summary, "held_out_classes"));
+  const json_t *class =
+      headline_class(tested ? test : json_object_get(data->summary, "held_out_classes"));
   const double precision = fed__report_number(class, "average_precision", 1);
   struct fed__number_text text;
   if (!isfinite(precision)) return;

@@ -74,12 +74,13 @@ static void list_client(const struct fed__report_client *client, struct fed__mar
 
 /* The worst first, where accuracies say which those are. */
 static void list_some(const struct fed__report_data *data, struct fed__markup *markup) {
+  const int by_accuracy = fed__report_clients_have_accuracy(data);
   size_t count, listed = 0;
   size_t *order = fed__report_ranking(data, markup, &count);
   for (; order && count && listed < CLIENTS_MAX; listed++)
     list_client(&data->clients[order[--count]], markup);
   for (size_t i = 0; i < data->client_count && listed < CLIENTS_MAX; i++)
-    if (!isfinite(data->clients[i].accuracy)) {
+    if (!isfinite(by_accuracy ? data->clients[i].accuracy : data->clients[i].loss)) {
       list_client(&data->clients[i], markup);
       listed++;
     }
@@ -103,6 +104,19 @@ void fed__report_list_run_clients(const struct fed__report_data *data, struct fe
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
+#define ITEMS_MAX 20 /* of a list */
+
+static void put_items(struct fed__markup *markup, const json_t *list) {
+  const size_t count = json_array_size(list);
+  fed__markup_print(markup, "[");
+  for (size_t i = 0; i < count && i < ITEMS_MAX; i++) {
+    if (i) fed__markup_print(markup, ", ");
+    fed__report_put_json(markup, json_array_get(list, i));
+  }
+  if (count > ITEMS_MAX) fed__markup_print(markup, ", … (%zu values)", count);
+  fed__markup_print(markup, "]");
+}
+
 void fed__report_put_json(struct fed__markup *markup, const json_t *value) {
   char number[32];
   if (json_is_string(value)) {
@@ -113,7 +127,7 @@ void fed__report_put_json(struct fed__markup *markup, const json_t *value) {
     snprintf(number, sizeof number, "%.15g", json_number_value(value));
     fed__markup_print(markup, "%s", number);
   } else if (json_is_array(value)) {
-    fed__markup_print(markup, "%zu values", json_array_size(value));
+    put_items(markup, value);
   }
 }
 

@@ -16,8 +16,10 @@ void fed__report_take_baselines(struct fed__report_data *data) {
   const json_t *baseline, *list = json_object_get(data->summary, "baselines");
   json_array_foreach(list, index, baseline) {
     const struct fed__report_baseline taken = {fed__report_text(baseline, "name", NULL),
-                                               fed__report_number(baseline, "accuracy", 1)};
-    if (taken.name && taken.accuracy >= 0 && data->baseline_count < FED__REPORT_BASELINES_MAX)
+                                               fed__report_number(baseline, "accuracy", 1),
+                                               fed__report_number(baseline, "loss", HUGE_VAL)};
+    if (taken.name && (isfinite(taken.accuracy) || isfinite(taken.loss)) &&
+        data->baseline_count < FED__REPORT_BASELINES_MAX)
       data->baselines[data->baseline_count++] = taken;
   }
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "report/report_parts.h"
+#include "report/report_series.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -33,8 +34,9 @@ static void put_cell(struct fed__markup *markup, const char *text) {
 
 /* ---- rounds --------------------------------------------------------------------------------- */
 
-static void list_round(const struct fed__report_version *made, size_t round,
+static void list_round(const struct fed__report_data *data, size_t round, int in_percent,
                        struct fed__markup *markup) {
+  const struct fed__report_version *made = &data->versions[round];
   struct fed__number_text text;
   fed__markup_print(markup, "<tr><th>%zu</th>", round);
   fed__markup_print(markup, "<td>%u of %u</td>", made->reported, made->cohort);
@@ -42,27 +44,50 @@ static void list_round(const struct fed__report_version *made, size_t round,
   fed__markup_print(markup, made->attempts > 1 ? "<td class=\"w\">%u</td>" : "<td>%u</td>",
                     made->attempts);
   put_cell(markup, fed__decimal(made->train_loss, &text));
-  put_cell(markup, fed__percent(made->test_accuracy, &text));
-  put_cell(markup, fed__percent(made->held_out, &text));
-  put_cell(markup, fed__percent(made->worst, &text));
+  if (in_percent) {
+    put_cell(markup, fed__percent(made->test_accuracy, &text));
+    put_cell(markup, fed__percent(made->held_out, &text));
+    put_cell(markup, fed__percent(made->worst, &text));
+  } else {
+    put_cell(markup, fed__decimal(made->test_loss, &text));
+    put_cell(markup, fed__decimal(made->held_out_loss, &text));
+  }
+  if (data->is_simulated) put_cell(markup, fed__duration(made->virtual_s, &text));
   put_cell(markup, fed__duration(made->seconds, &text));
   put_cell(markup, fed__bytes(made->bytes_up, &text));
   put_cell(markup, fed__bytes(made->bytes_down, &text));
   fed__markup_print(markup, "</tr>\n");
 }
 
+/* Else losses are listed. */
+static int has_accuracy(const struct fed__report_data *data) {
+  size_t version;
+  return isfinite(fed__report_newest(data, FED__VERSION(test_accuracy), &version)) ||
+         isfinite(fed__report_newest(data, FED__VERSION(held_out), &version)) ||
+         !(isfinite(fed__report_newest(data, FED__VERSION(test_loss), &version)) ||
+           isfinite(fed__report_newest(data, FED__VERSION(held_out_loss), &version)));
+}
+
 void fed__report_list_rounds(const struct fed__report_data *data, struct fed__markup *markup) {
-  static const char *const heads[] = {"round",         "reported", "failed",   "attempts",
-                                      "training loss", "test set", "held out", "worst client",
-                                      "time",          "received", "sent",     NULL};
+  const int in_percent = has_accuracy(data);
+  const char *const measures[] = {"test set", "held out", in_percent ? "worst client" : NULL};
+  const char *const times[] = {data->is_simulated ? "virtual time" : NULL,
+                               data->is_simulated ? "real time" : "time", "received", "sent"};
+  const char *heads[16] = {"round", "reported", "failed", "attempts", "training loss"};
+  size_t head_count = 5;
   const size_t stride = data->version_count / ROUNDS_MAX + 1;
   if (!data->newest) return;
+  for (size_t i = 0; i < 3; i++)
+    if (measures[i]) heads[head_count++] = measures[i];
+  for (size_t i = 0; i < 4; i++)
+    if (times[i]) heads[head_count++] = times[i];
   fed__table_open(markup, "Rounds", heads);
   for (size_t i = 1; i < data->version_count; i++)
     if (data->versions[i].committed && (stride == 1 || i % stride == 0 || i == data->newest))
-      list_round(&data->versions[i], i, markup);
+      list_round(data, i, in_percent, markup);
   fed__table_close(markup);
-  fed__markup_print(markup, "<p>Accuracies are those of the version that the round made.");
+  fed__markup_print(markup, "<p>%s are those of the version that the round made.",
+                    in_percent ? "Accuracies" : "Losses on the test set and held out");
   if (stride > 1)
     fed__markup_print(markup, " One round in %zu is listed; %s.", stride,
                       data->is_simulated ? "metrics.csv has all" : "fed job watch --json has all");

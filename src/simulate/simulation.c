@@ -91,6 +91,8 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     simulation->progress_us = simulation->now_us;
     break;
   case FED__EFFECT_GIVE_TASK:
+    if (fed__round_is_asynchronous(round) && simulation->open.cohort < round->cohort_count)
+      simulation->open.cohort = round->cohort_count; /* the most at a time */
     note_failure(simulation, fed__delivery_give_task(simulation, effect->client));
     break;
   case FED__EFFECT_COUNT:

@@ -55,7 +55,8 @@ static const char summary[] =
     "\"virtual_s\":210.0,\"seconds\":0.95,\"visits\":8,"
     "\"trouble\":{\"lost\":17,\"server_crashes\":1},"
     "\"baselines\":[{\"name\":\"federated\",\"accuracy\":0.875},{\"name\":\"centralised\","
-    "\"accuracy\":0.9}],\"settings\":{\"train.epochs\":2,\"aggregate.rule\":\"mean\"}}";
+    "\"accuracy\":0.9}],\"settings\":{\"train.epochs\":2,\"aggregate.rule\":\"mean\","
+    "\"data.inputs[0].shape\":[28,27]}}";
 
 static const char details[] =
     "{\"test\":[[27,3],[2,8]],\"held_out\":null,\"clients\":["
@@ -109,6 +110,9 @@ static void shows_the_numbers(void **state) {
                     "%</td><td>0.812</td><td>0.312</td>");
   assert_says(page, ">lost</th><td class=\"x\">17</td>");
   assert_says(page, ">train.epochs</th><td class=\"x\">2</td>");
+  assert_says(page, ">data.inputs[0].shape</th><td class=\"x\">[28, 27]</td>");
+  assert_says(page, "trained in different ways, measured on the test set.");
+  assert_says(page, ">virtual time</th>");
   assert_says(page, "below pooling the data");
   assert_lacks(page, "server's network connections");
   assert_lacks(page, "fed job watch");
@@ -125,12 +129,17 @@ static void losses_stand_in_for_accuracies(void **state) {
       "\"clients\":2,\"p5\":1.0,\"p25\":2.0,\"median\":3.0,\"p75\":4.0,\"p95\":5.0}},"
       "\"virtual_s\":0.0,\"seconds\":0.1,\"down_bytes\":1,\"up_bytes\":1}\n",
       "{\"tested\":{\"examples\":7,\"loss\":2.5},\"client_accuracy\":null,\"client_loss\":{"
-      "\"mean\":3.0,\"highest_tenth\":5.0,\"jain\":0.5}}",
-      "{\"clients\":[{\"client\":\"a\",\"loss\":3.5}]}", &html);
+      "\"mean\":3.0,\"highest_tenth\":5.0,\"jain\":0.5},\"baselines\":["
+      "{\"name\":\"federated\",\"loss\":2.5},{\"name\":\"centralised\",\"loss\":2.25}]}",
+      "{\"clients\":[{\"client\":\"a\",\"loss\":3.5},{\"client\":\"b\",\"loss\":4.5},"
+      "{\"client\":\"c\",\"loss\":0.5}]}",
+      &html);
   assert_says(page, "loss, test set</span><b>2.500");
   assert_says(page, "loss, mean of the clients</span><b>3.000");
-  assert_says(page, "Half of the clients are between 2.000 and 4.000");
-  assert_says(page, "<td>3.500</td>");
+  assert_says(page, "Half of the 2 clients measured last are between 2.000 and 4.000");
+  assert_says(page, "Loss: federated 2.500, pooled 2.250");
+  const char *a = strstr(page, "<td>3.500</td>"), *b = strstr(page, "<td>4.500</td>");
+  assert_true(a && b && b < a && a < strstr(page, "<td>0.500</td>")); /* the worst first */
   assert_lacks(page, "accuracy reached");
   assert_lacks(page, "virtual time, ");
   fed_buffer_clear(&html);
