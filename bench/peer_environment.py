@@ -11,12 +11,13 @@ TORCH = ("torch==2.15.0", "numpy==2.4.6", "onnx==1.23.2")
 
 
 def install(folder, name, *packages, beside=None, relaxed=None):
-    """The environment's folder; installs the packages unless that was done before. It sees what is
+    """The environment's folder; installs the packages unless these were before. It sees what is
     installed in the environment `beside`, too. `relaxed` names a requirement of the first package
     whose version does not matter: an index may not have the one that is asked for."""
     place = os.path.join(folder, name)
     done = os.path.join(place, "installed")
-    if os.path.exists(done):
+    asked = "\n".join(packages) + "\n"
+    if os.path.exists(done) and open(done).read() == asked:
         return place
     print(f"installing {' '.join(packages)} into {place}", file=sys.stderr, flush=True)
     shutil.rmtree(place, ignore_errors=True)
@@ -29,7 +30,7 @@ def install(folder, name, *packages, beside=None, relaxed=None):
         packages = packages[1:] + tuple(_requirements(place, packages[0], relaxed))
     _pip(place, *packages)
     with open(done, "w") as file:
-        file.write("\n".join(packages) + "\n")
+        file.write(asked)
     return place
 
 

@@ -7,34 +7,21 @@ with the same numbers for the others. In FOLDER/worlds/NAME: model.onnx, paramet
 names and shapes)."""
 
 import argparse
-import gzip
 import os
-import struct
 import sys
 
 import numpy as np
 import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "train"))
 
+import idx_file  # noqa: E402
 import peer_models  # noqa: E402
 import peer_worlds  # noqa: E402
 
 FASHION = "/usr/share/datasets/fashion-mnist"  # Debian's package dataset-fashion-mnist
-
-
-def write_idx(path, array):
-    with open(path, "wb") as file:
-        file.write(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape))
-        file.write(np.ascontiguousarray(array, np.uint8).tobytes())
-
-
-def read_idx(path):
-    with gzip.open(path) as file:
-        _, _, rank = struct.unpack(">HBB", file.read(4))
-        shape = struct.unpack(f">{rank}I", file.read(4 * rank))
-        return np.frombuffer(file.read(), np.uint8).reshape(shape)
 
 
 def draw(seed, shape, below):
@@ -43,8 +30,8 @@ def draw(seed, shape, below):
 
 def images():
     try:
-        return (read_idx(f"{FASHION}/train-images-idx3-ubyte.gz"),
-                read_idx(f"{FASHION}/train-labels-idx1-ubyte.gz"))
+        return (idx_file.read(f"{FASHION}/train-images-idx3-ubyte.gz"),
+                idx_file.read(f"{FASHION}/train-labels-idx1-ubyte.gz"))
     except OSError:
         return draw(1, (60000, 28, 28), 256), draw(2, 60000, 10)
 
@@ -65,8 +52,8 @@ def write_data(folder, name):
         return
     os.makedirs(folder, exist_ok=True)
     x, y = DATA[name]()
-    write_idx(os.path.join(folder, "x.idx"), x)
-    write_idx(os.path.join(folder, "y.idx"), y)
+    idx_file.write(os.path.join(folder, "x.idx"), x)
+    idx_file.write(os.path.join(folder, "y.idx"), y)
     pixels = x.astype(np.int64) if name == "characters" else \
         x.astype(np.float32) * np.float32(1 / 255)
     np.save(os.path.join(folder, "x.npy"), pixels)

@@ -5,56 +5,37 @@
 NIID-Bench and Flower's baseline published failures there; one of fed's three seeds fails, too. This is
 the rule of Flower's clients (without their weight decay of 0.00001), which differs from fed's with
 momentum: momentum for the gradients alone, the variates' difference added to each step beside it, and
-K η for what K steps of rate η carry. Model and variates are averaged by examples. The labels are those that NumPy's generator deals out for
-this seed as Flower's baseline asks it (label_quantity). Prints the accuracy on the test set after
-each round; about half a minute a round.
+K η for what K steps of rate η carry. Model and variates are averaged by examples. The labels are dealt
+out as there (flower_labels.py). Prints the accuracy on the test set after each round; about half a
+minute a round.
 """
 
 import argparse
 import os
 import sys
 
-import numpy
 import torch
 from torch.nn import functional
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
-from export_worlds import read_idx  # noqa: E402
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import flower_labels  # noqa: E402
+import idx_file  # noqa: E402
 
-CLIENTS, CLASSES, EPOCHS, BATCH, RATE, MOMENTUM = 10, 10, 10, 64, 0.01, 0.9
+EPOCHS, BATCH, RATE, MOMENTUM = 10, 64, 0.01, 0.9
 
 
 def load(folder, name):
-    images = read_idx(os.path.join(folder, f"{name}-images-idx3-ubyte.gz"))
-    labels = read_idx(os.path.join(folder, f"{name}-labels-idx1-ubyte.gz"))
+    images = idx_file.read(os.path.join(folder, f"{name}-images-idx3-ubyte.gz"))
+    labels = idx_file.read(os.path.join(folder, f"{name}-labels-idx1-ubyte.gz"))
     return (torch.tensor(images, dtype=torch.float32)[:, None] / 255,
             torch.tensor(labels, dtype=torch.int64))
-
-
-def deal_out(labels, seed):
-    """Each client has its own label and another; who has a label gets an equal part of it."""
-    draw = numpy.random.default_rng(seed)
-    wanted = []
-    for own in range(CLIENTS):
-        other = own
-        while other == own:
-            other = draw.choice(CLASSES, 1)[0]
-        wanted.append((own, other))
-    rows = [[] for _ in range(CLIENTS)]
-    for label in range(CLASSES):
-        owners = [client for client in range(CLIENTS) if label in wanted[client]]
-        of_label = numpy.where(labels.numpy() == label)[0]
-        draw.shuffle(of_label)
-        for client, part in zip(owners, numpy.array_split(of_label, len(owners))):
-            rows[client].extend(part)
-    return [torch.tensor(numpy.array(part)) for part in rows]
 
 
 def new_network():
     nn = torch.nn
     return nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
                          nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84),
-                         nn.ReLU(), nn.Linear(84, CLASSES))
+                         nn.ReLU(), nn.Linear(84, flower_labels.CLASSES))
 
 
 def train(network, images, labels, rows, correction):
@@ -103,7 +84,8 @@ def main():
     torch.manual_seed(options.seed)
     images, labels = load(options.fashion, "train")
     test_images, test_labels = load(options.fashion, "t10k")
-    clients, network = deal_out(labels, options.seed), new_network()
+    clients = list(map(torch.tensor, flower_labels.deal_out(labels.numpy(), options.seed)))
+    network = new_network()
     server_variate = [torch.zeros_like(weight) for weight in network.parameters()]
     variates = [[torch.zeros_like(weight) for weight in server_variate] for _ in clients]
     for turn in range(1, options.rounds + 1):
