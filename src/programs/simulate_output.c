@@ -53,21 +53,27 @@ const char *fed__format_seconds(double s, char text[24]) {
   return text;
 }
 
-static const struct fed__metric_sums *figures_of(const struct fed__simulated_round *round) {
-  return round->tested.example_count ? &round->tested : &round->evaluated;
+/* The columns are about the test set, or where there is none about held-out rows: not both. */
+static const struct fed__metric_sums *figures_of(const struct fed__simulate_output *output,
+                                                 const struct fed__simulated_round *round) {
+  return output->job->evaluate.test_folder ? &round->tested : &round->evaluated;
+}
+
+static int figures_width(const struct fed__simulate_output *output) {
+  return output->job->evaluate.test_folder ? 10 : 16;
 }
 
 static void print_figures(const struct fed__simulate_output *output,
                           const struct fed__simulated_round *round) {
-  const struct fed__metric_sums *figures = figures_of(round);
+  const struct fed__metric_sums *figures = figures_of(output, round);
   char accuracy[16] = "-", loss[16] = "-", trained[16] = "-", clock[24];
   if (figures->example_count) snprintf(loss, sizeof loss, "%.4f", fed__metric_sums_loss(figures));
   if (figures->example_count && fed__has_accuracy(output->job))
     snprintf(accuracy, sizeof accuracy, "%.2f %%", fed__metric_sums_accuracy(figures) * 100);
   if (round->trained.example_count)
     snprintf(trained, sizeof trained, "%.4f", fed__metric_sums_loss(&round->trained));
-  printf("%7llu %8u %10s %10s %9s %11.1f %12s %9.1f", (unsigned long long)round->round,
-         round->reported, trained, accuracy, loss,
+  printf("%7llu %8u %10s %*s %9s %11.1f %12s %9.1f", (unsigned long long)round->round,
+         round->reported, trained, figures_width(output), accuracy, loss,
          (double)(output->down_bytes + output->up_bytes) * 1e-6,
          fed__format_seconds(round->virtual_s, clock), fed__simulate_seconds(output));
 }
@@ -108,6 +114,14 @@ static void show_title(struct fed__simulate_output *output,
   fflush(stdout);
 }
 
+/* Held-out rows are measured with the model that a round begins with. */
+static void print_header(const struct fed__simulate_output *output) {
+  const int tested = output->job->evaluate.test_folder != NULL;
+  printf("%7s %8s %10s %*s %9s %11s %12s %9s\n", "round", "reported", "train loss",
+         figures_width(output), tested ? "test acc." : "held out, before",
+         tested ? "test loss" : "loss", "MB", "virtual time", "seconds");
+}
+
 /* The rows that stay are those of at most ROWS_MAX rounds. On a terminal the newest round is always
  * there, too, and how long the others will take, on a line that is written again. */
 static void show_round(struct fed__simulate_output *output,
@@ -117,12 +131,11 @@ static void show_round(struct fed__simulate_output *output,
   const int stays = round->round % every == 0 || round->round >= all;
   const int64_t now_us = (int64_t)(fed__simulate_seconds(output) * 1e6);
   if (!tells(output) || round->failure) return;
+  if (output->job->evaluate.test_folder && round->kind == FED__ROUND_EVALUATE) return;
   if (!stays && (!output->invocation->colour || now_us - output->shown_us < PROGRESS_US)) return;
   output->shown_us = now_us;
   clear_line(output);
-  if (!output->header_printed++)
-    printf("%7s %8s %10s %10s %9s %11s %12s %9s\n", "round", "reported", "train loss", "accuracy",
-           "loss", "MB", "virtual time", "seconds");
+  if (!output->header_printed++) print_header(output);
   print_figures(output, round);
   if (stays) putchar('\n');
   show_left(output, round->round);

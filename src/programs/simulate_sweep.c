@@ -126,6 +126,21 @@ static int simulate(struct sweep *sweep, size_t combination, const char *folder)
                             tells(sweep) && sweep->invocation->colour ? title : NULL);
 }
 
+#define NOT_RUN "could not run"
+
+static int is_end(const struct fed__sweep_result *result, const char *end) {
+  return strcmp(result->end, end) == 0;
+}
+
+/* Without results: the others go on, and the table has a line for it. */
+static void note_not_run(struct sweep *sweep, struct fed__sweep_result *result) {
+  snprintf(result->end, sizeof result->end, NOT_RUN);
+  sweep->done++;
+  if (!sweep->invocation->mute)
+    fprintf(stderr, "%s%s: %s: %s\n", sweep->invocation->colour ? "\r\033[K" : "",
+            sweep->invocation->program->name, result->name, fed_error_last()->message);
+}
+
 static int run_combination(struct sweep *sweep, size_t combination) {
   struct fed__sweep_result *result = &sweep->results[combination];
   const double began = seconds_now(sweep);
@@ -134,7 +149,10 @@ static int run_combination(struct sweep *sweep, size_t combination) {
   const int code = simulate(sweep, combination, folder);
   if (code != FED_OK && code != FED_E_INPUT) return FED_WRAP("%s", result->name);
   FED_TRY(read_result(sweep, folder, result));
-  if (!result->end[0] && code != FED_OK) return FED_WRAP("%s", result->name);
+  if (!result->end[0] && code != FED_OK) {
+    note_not_run(sweep, result);
+    return FED_OK;
+  }
   FED_REQUIRE(result->end[0]);
   sweep->seconds += seconds_now(sweep) - began;
   sweep->run_now++;
@@ -163,11 +181,15 @@ static int write_file(const struct sweep *sweep, const struct fed__sweep_results
 static int compare_runs(const struct sweep *sweep, char (*paths)[FED__PATH_MAX],
                         const char **folders, struct fed_buffer *html) {
   char path[FED__PATH_MAX];
+  size_t count = 0;
   for (size_t i = 0; i < sweep->count; i++) {
-    FED_TRY(run_folder(sweep, i, paths[i]));
-    folders[i] = paths[i];
+    if (is_end(&sweep->results[i], NOT_RUN)) continue;
+    FED_TRY(run_folder(sweep, i, paths[count]));
+    folders[count] = paths[count];
+    count++;
   }
-  FED_TRY(fed__simulate_compare(sweep->invocation->context, folders, sweep->count, html));
+  if (count < 2) return FED_OK;
+  FED_TRY(fed__simulate_compare(sweep->invocation->context, folders, count, html));
   FED_TRY(fed__path_join(path, sizeof path, sweep->folder, "report.html"));
   return fed__file_write_quick(path, fed_buffer_slice(html), FED__FILE_SHARED);
 }
@@ -200,7 +222,7 @@ static int write_results(const struct sweep *sweep) {
 }
 
 static int run_all(struct sweep *sweep) {
-  size_t failed = 0;
+  size_t failed = 0, not_run = 0;
   for (size_t i = 0; i < sweep->count; i++) FED_TRY(check_combination(sweep, i));
   FED_TRY(fed__folder_make(sweep->folder));
   if (sweep->done && tells(sweep))
@@ -208,8 +230,13 @@ static int run_all(struct sweep *sweep) {
   for (size_t i = 0; i < sweep->count; i++)
     if (!sweep->results[i].end[0]) FED_TRY(run_combination(sweep, i));
   if (fed__ranks_is_first(sweep->runner->ranks)) FED_TRY(write_results(sweep));
-  for (size_t i = 0; i < sweep->count; i++)
-    failed += strcmp(sweep->results[i].end, fed__round_end_name(FED__END_FAILURES)) == 0;
+  for (size_t i = 0; i < sweep->count; i++) {
+    failed += is_end(&sweep->results[i], fed__round_end_name(FED__END_FAILURES));
+    not_run += is_end(&sweep->results[i], NOT_RUN);
+  }
+  if (not_run)
+    return FED_RAISE(FED_E_INPUT, "%zu of %zu combinations could not run; above is why", not_run,
+                     sweep->count);
   if (!failed) return FED_OK;
   return FED_RAISE(FED_E_INPUT,
                    "%zu of %zu combinations ended with too many failed rounds; their "

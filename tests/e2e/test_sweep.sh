@@ -148,6 +148,11 @@ said "1 of 2 combinations ended with too many failed rounds" "rounds.deadline"
 grep -q '"1 s".*too many failed rounds\|^1 s,.*too many failed rounds' "$work/failing/runs.csv" ||
   fail "the failed run is not in the table: $(cat "$work/failing/runs.csv")"
 
+expect 3 simulate hopeless --set rounds.count=1 --sweep simulate.device.available=1,0.00001,0.5
+said "simulate.device.available=0.00001: round 1 cannot begin" "1 of 3 combinations could not run"
+[ "$(grep -c "all rounds done\|target reached" "$work/hopeless/runs.csv")" = 2 ] ||
+  fail "the other combinations did not run: $(cat "$work/hopeless/runs.csv")"
+
 # ---- what is refused ------------------------------------------------------------------------------
 expect 3 simulate no --sweep learning_rate=0.1,0.2
 said "there is no setting 'learning_rate'; did you mean 'train.learning_rate'?"
