@@ -149,11 +149,13 @@ static void round_over(struct fed__simulation_observer *self,
   (void)simulation;
   output->down_bytes += round->down_bytes;
   output->up_bytes += round->up_bytes;
+  output->clamped += round->clamped_count;
   write_round(output, round);
   show_round(output, round);
   if (output->title) show_title(output, round);
   if (round->failure) {
     output->failed_rounds++;
+    output->last_failure = round->failure;
     return;
   }
   const struct fed__simulated_round before = output->last;
@@ -292,10 +294,10 @@ int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
   struct fed__simulate_output *output = self;
   struct {
     double seconds;
-    uint64_t down_bytes, up_bytes, failed_rounds;
+    uint64_t down_bytes, up_bytes, failed_rounds, clamped;
     struct fed__simulated_round last;
   } state = {fed__simulate_seconds(output), output->down_bytes, output->up_bytes,
-             output->failed_rounds, output->last};
+             output->failed_rounds,         output->clamped,    output->last};
   if (output->invocation->mute) return FED_OK;
   FED_TRY(carry_metrics(output, checkpoint));
   FED_TRY(fed__checkpoint_bytes(checkpoint, "output", &state, sizeof state));
@@ -304,6 +306,7 @@ int fed__simulate_output_carry(void *self, struct fed__checkpoint *checkpoint) {
   output->down_bytes = state.down_bytes;
   output->up_bytes = state.up_bytes;
   output->failed_rounds = state.failed_rounds;
+  output->clamped = state.clamped;
   output->last = state.last;
   return FED_OK;
 }

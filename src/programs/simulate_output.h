@@ -29,8 +29,9 @@ struct fed__simulate_output {
   uint64_t paced_round; /* the first one that was over, and when: of the time left */
   double paced_s;
   uint32_t thread_count;
-  uint64_t down_bytes, up_bytes; /* of all rounds so far */
-  uint64_t failed_rounds;
+  uint64_t down_bytes, up_bytes;    /* of all rounds so far */
+  uint64_t failed_rounds, clamped;  /* elements that the grid could not hold */
+  const char *last_failure;         /* since this process began; NULL: none */
   struct fed__simulated_round last; /* that made a model; its figures the newest there are */
 };
 

@@ -10,6 +10,7 @@
 #include "programs/simulate_baselines.h"
 #include "programs/simulate_identity.h"
 
+#include <math.h>
 #include <sys/resource.h>
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -43,17 +44,18 @@ static json_t *run_json(const struct fed__simulate_output *output,
   const struct fed__job_files *files = output->files;
   char identity[FED__DIGEST_HEX_SIZE];
   fed__simulate_identity(output->invocation, files, identity);
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*, s:s, s:o}",
-                   "job", job->name, "seed", (json_int_t)job->seed, "clients",
-                   (json_int_t)simulation->partition.client_count, "eligible",
-                   (json_int_t)simulation->eligible_count, "small_memory",
-                   (json_int_t)simulation->small_memory_count, "partition", partition_json(job),
-                   "rounds", (json_int_t)simulation->version, "failed_rounds",
-                   (json_int_t)output->failed_rounds, "end", fed__round_end_name(simulation->end),
-                   "model", hash, "data", fed__option_text(output->invocation, "data"), "test",
-                   fed__option_text(output->invocation, "test"), "trouble",
-                   fed__trouble_json(simulation->trouble), "identity", identity, "set",
-                   fed__overrides_json(files->overrides, files->override_count));
+  return json_pack(
+      "{s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:s, s:s, s:s?, s:s?, s:o*, s:s, s:o}", "job",
+      job->name, "seed", (json_int_t)job->seed, "clients",
+      (json_int_t)simulation->partition.client_count, "eligible",
+      (json_int_t)simulation->eligible_count, "small_memory",
+      (json_int_t)simulation->small_memory_count, "partition", partition_json(job), "rounds",
+      (json_int_t)simulation->version, "failed_rounds", (json_int_t)output->failed_rounds,
+      "clamped", (json_int_t)output->clamped, "end", fed__round_end_name(simulation->end), "model",
+      hash, "data", fed__option_text(output->invocation, "data"), "test",
+      fed__option_text(output->invocation, "test"), "trouble",
+      fed__trouble_json(simulation->trouble), "identity", identity, "set",
+      fed__overrides_json(files->overrides, files->override_count));
 }
 
 static json_t *figures_json(const struct fed__simulate_output *output,
@@ -132,8 +134,31 @@ static void print_test(const struct fed__simulate_output *output) {
     printf("  test set     loss %.4f\n", fed__metric_sums_loss(tested));
 }
 
-static void print_trouble(const struct fed__simulation *simulation) {
+/* A round begins at once only when as many are there as it wants. */
+static void print_waiting(const struct fed__simulation *simulation) {
+  const struct fed__round_settings *settings = &simulation->round.settings;
+  if (fed__round_is_asynchronous(&simulation->round) || settings->gather_ms == 0 ||
+      settings->selection.kind == FED__SELECTION_POISSON ||
+      simulation->eligible_count >= settings->invited)
+    return;
+  printf("Each round waited %g s (rounds.gather) for more clients: it asks for %u, and %u can take "
+         "part\n",
+         (double)settings->gather_ms * 1e-3, settings->invited, simulation->eligible_count);
+}
+
+static void print_trouble(const struct fed__simulate_output *output,
+                          const struct fed__simulation *simulation) {
+  const struct fed__job *job = output->job;
   int any = 0;
+  if (output->failed_rounds)
+    printf("%llu attempts at rounds failed%s%s\n", (unsigned long long)output->failed_rounds,
+           output->last_failure ? ", the last: " : "",
+           output->last_failure ? output->last_failure : "");
+  if (output->clamped)
+    printf("%llu elements of updates were beyond the grid's ends (%g) and were cut off there: a "
+           "larger update.grid_step or more grid_bits would hold them\n",
+           (unsigned long long)output->clamped,
+           ldexp(job->update.grid_step, (int)job->update.grid_bits - 1));
   if (simulation->small_memory_count)
     printf("%u more have enough examples, but not the %.1f MB of memory that training takes\n",
            simulation->small_memory_count, (double)simulation->training_bytes * 1e-6);
@@ -152,7 +177,8 @@ void fed__summary_print(const struct fed__simulate_output *output,
   printf("\n%s after %llu rounds; %u clients, %u of them with enough examples\n",
          fed__round_end_name(simulation->end), (unsigned long long)simulation->version,
          simulation->partition.client_count, simulation->eligible_count);
-  print_trouble(simulation);
+  print_waiting(simulation);
+  print_trouble(output, simulation);
   print_test(output);
   fed__classification_print(&figures->test);
   print_clients(output, &figures->clients);

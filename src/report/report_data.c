@@ -356,5 +356,6 @@ void fed__report_data_clear(struct fed__report_data *data) {
   json_decref(data->summary);
   json_decref(data->details);
   json_decref(data->client_numbers);
+  json_decref(data->failures);
   *data = (struct fed__report_data){.context = data->context};
 }

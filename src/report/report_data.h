@@ -76,6 +76,7 @@ struct fed__report_data {
   json_t *details;          /* of a simulation: matrices, clients; or NULL */
   int is_simulated;
   json_t *client_numbers; /* name -> index into clients, owned */
+  json_t *failures;       /* of a simulation: reason -> failed attempts, owned; or NULL */
 
   struct fed__report_version *versions; /* by number, from 0 */
   size_t version_count, version_capacity;

@@ -75,6 +75,13 @@ static void take_model(const struct reading *reading, const json_t *line,
   made->agreement = fed__report_number(drift, "agreement", LENGTH_MAX);
 }
 
+static int take_failure(struct fed__report_data *data, const char *reason) {
+  const json_int_t before = json_integer_value(json_object_get(data->failures, reason));
+  data->trouble[FED__TROUBLE_ROUND]++;
+  return json_object_set_new(data->failures, reason, json_integer(before + 1)) == 0 ? FED_OK
+                                                                                    : FED_E_MEMORY;
+}
+
 /* FED_E_INPUT, without a message: the line is left out. */
 static int take_round(struct reading *reading, const json_t *line) {
   const double round = fed__report_number(line, "round", FED__REPORT_VERSIONS_MAX);
@@ -83,10 +90,8 @@ static int take_round(struct reading *reading, const json_t *line) {
   if (!(round >= 1) || !kind) return FED_E_INPUT;
   reading->bytes += fmax(0, fed__report_number(line, "down_bytes", COUNT_MAX)) +
                     fmax(0, fed__report_number(line, "up_bytes", COUNT_MAX));
-  if (fed__report_text(line, "failure", NULL)) {
-    reading->data->trouble[FED__TROUBLE_ROUND]++;
-    return FED_OK;
-  }
+  const char *failure = fed__report_text(line, "failure", NULL);
+  if (failure) return take_failure(reading->data, failure);
   FED_TRY(take_measures(reading, line, (uint64_t)round));
   if (strcmp(kind, "train") != 0) return FED_OK;
   FED_TRY(fed__report_version_at(reading->data, (uint64_t)round, &made));
@@ -150,8 +155,10 @@ int fed__report_data_init_run(struct fed__report_data *data, const struct fed_co
   *data = (struct fed__report_data){
       .context = context, .is_simulated = 1, .model_parameters = NAN, .reduced_accuracy = NAN};
   data->client_numbers = json_object();
-  int code = data->client_numbers ? read_object("the summary", run->summary, &data->summary)
-                                  : FED_RAISE(FED_E_MEMORY, "out of memory for client names");
+  data->failures = json_object();
+  int code = data->client_numbers && data->failures
+                 ? read_object("the summary", run->summary, &data->summary)
+                 : FED_RAISE(FED_E_MEMORY, "out of memory for names of clients and failures");
   if (code == FED_OK && run->details.size)
     code = read_object("the list of clients", run->details, &data->details);
   if (code == FED_OK) code = take_rounds(&reading, run->metrics);

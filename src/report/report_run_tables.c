@@ -143,10 +143,20 @@ static void list_value(struct fed__markup *markup, const char *name, const json_
 void fed__report_list_run_trouble(const struct fed__report_data *data, struct fed__markup *markup) {
   static const char *const heads[] = {NULL};
   json_t *trouble = json_object_get(data->summary, "trouble"), *value;
+  const json_t *clamped = json_object_get(data->summary, "clamped");
   const char *key;
-  if (!json_object_size(trouble)) return;
+  if (!json_integer_value(clamped)) clamped = NULL;
+  if (!json_object_size(trouble) && !json_object_size(data->failures) && !clamped) return;
   fed__table_open(markup, "What went wrong", heads);
   json_object_foreach(trouble, key, value) list_value(markup, key, value);
+  json_object_foreach(data->failures, key, value) {
+    fed__markup_print(markup, "<tr><th class=\"x\">attempts that failed: ");
+    fed__markup_text(markup, key);
+    fed__markup_print(markup, "</th><td class=\"x\">");
+    fed__report_put_json(markup, value);
+    fed__markup_print(markup, "</td></tr>\n");
+  }
+  list_value(markup, "elements of updates beyond the grid's ends, cut off there", clamped);
   fed__table_close(markup);
   fed__markup_print(markup, "</section>\n");
 }

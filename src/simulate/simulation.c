@@ -105,7 +105,10 @@ static void carry_out(struct fed__round_driver *self, const struct fed__round *r
     break;
   case FED__EFFECT_FAIL_ROUND:
     if (simulation->is_stopped) break;
-    simulation->open.failure = effect->reason;
+    simulation->open.failure =
+        simulation->open.diverged
+            ? "the training of clients diverged; a smaller train.learning_rate may help"
+            : effect->reason;
     tell_round(simulation);
     break;
   case FED__EFFECT_FINISH:
