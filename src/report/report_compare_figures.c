@@ -3,7 +3,8 @@
  * report_compare_figures.c: one curve a group, over rounds, virtual time and bytes.
  *
  * A group's point is the mean over its runs of a version's figure and of where it stands on the x
- * axis, so that runs that take unequal time are averaged round by round.
+ * axis, so that runs that take unequal time are averaged round by round. A curve ends where the
+ * first of its runs does: what is left would be the mean of others.
  */
 #include "base/memory.h"
 #include "report/report_compare.h"
@@ -54,13 +55,26 @@ static void gather(const struct drawing *drawing, size_t group, size_t version, 
   }
 }
 
+/* How many of the group's runs have the figure at all. */
+static size_t runs_with_figure(const struct drawing *drawing, size_t group, double *values) {
+  const size_t runs = drawing->comparison->groups[group].count;
+  size_t most = 0;
+  for (size_t version = 0; version < longest(drawing->comparison, group); version++) {
+    gather(drawing, group, version, values, values + runs);
+    const size_t count = fed__group_figure_of(values + runs, runs).count;
+    most = count > most ? count : most;
+  }
+  return most;
+}
+
 static void fill(const struct drawing *drawing, size_t group, struct curve *curve, double *values) {
   const size_t runs = drawing->comparison->groups[group].count;
+  const size_t all = runs_with_figure(drawing, group, values);
   for (size_t version = 0; version < longest(drawing->comparison, group); version++) {
     gather(drawing, group, version, values, values + runs);
     const struct fed__group_figure x = fed__group_figure_of(values, runs);
     const struct fed__group_figure y = fed__group_figure_of(values + runs, runs);
-    if (!y.count) continue;
+    if (!all || y.count < all) continue;
     curve->mean[curve->count] = (struct fed__point){x.mean, y.mean};
     const double high = y.mean + y.deviation;
     curve->low[curve->count] = (struct fed__point){x.mean, fmax(0, y.mean - y.deviation)};
@@ -150,6 +164,12 @@ static void put_legend(const struct drawing *drawing) {
   fed__markup_print(drawing->markup, "</ul>\n");
 }
 
+static int has_seeds(const struct fed__comparison *comparison) {
+  size_t i = 0;
+  while (i < comparison->group_count && comparison->groups[i].count < 2) i++;
+  return i < comparison->group_count;
+}
+
 static void draw_figure(struct drawing *drawing, const char *title, const char *name) {
   struct fed__markup *markup = drawing->markup;
   const int in_percent = drawing->in_percent;
@@ -159,6 +179,9 @@ static void draw_figure(struct drawing *drawing, const char *title, const char *
     fed__figure_open(markup);
     fed__markup_print(markup, "%s", title);
     fed__figure_explain(markup);
+    if (has_seeds(drawing->comparison))
+      fed__markup_print(markup, "Means over a group's runs, give or take a standard deviation; a "
+                                "curve ends where the first of its runs does.");
     fed__figure_body(markup);
     struct fed__plot plot = {.markup = markup,
                              .left = 66,

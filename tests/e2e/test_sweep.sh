@@ -91,7 +91,7 @@ expect 0 simulate sweep --json --sweep train.learning_rate=0.05,0.3 --sweep seed
 cmp "$work/said" "$work/sweep/sweep.json" || fail "--json prints something else than sweep.json"
 
 # ---- held-out rows instead of a test set: of the last version, and never mixed with one ------------
-expect 0 $FED simulate "$work/job/job.yaml" --data "$work/data" --out "$work/held" --set stop={} \
+expect 0 "$FED" simulate "$work/job/job.yaml" --data "$work/data" --out "$work/held" --set stop={} \
   --set rounds.count=1 --sweep seed=1,2
 expect 0 simulate sparse --set rounds.count=7 --set evaluate.every=2 --sweep seed=1,2
 python3 - "$work/held" "$work/sparse" <<'CHECK'
