@@ -19,8 +19,8 @@ enum fed__yaml_kind { FED__YAML_SCALAR, FED__YAML_MAP, FED__YAML_LIST };
 /* Lines and columns count from 1. `text` and `key` are offsets into the tree's texts. */
 struct fed__yaml_node {
   enum fed__yaml_kind kind;
-  int quoted; /* a scalar in quotes or a block: always text, never a number */
-  uint32_t line, column;
+  int quoted;                    /* a scalar in quotes or a block: always text, never a number */
+  uint32_t line, column;         /* from 1; line 0: grafted, it is in no file */
   uint32_t key_line, key_column; /* of the node's own key, if it lies in a map */
   size_t text, key;
   uint32_t first, next; /* child and sibling, as numbers of nodes; 0: none */
@@ -56,7 +56,7 @@ const struct fed__yaml_node *fed__yaml_get(const struct fed__yaml *yaml,
 const struct fed__yaml_node *fed__yaml_nearest(const struct fed__yaml *yaml, const char *path);
 
 /* Put the root of `value` at a path such as "rounds.minimum", in place of what is there or as a new
- * node; maps on the way are made. Messages give the place in the file, as far as it has one.
+ * node; maps on the way are made. Messages say that it is not from the file.
  * FED_E_TYPE where something on the way is no map; FED_E_MEMORY, FED_E_TOO_LARGE. */
 FED_MUST int fed__yaml_graft(struct fed__yaml *yaml, const char *path,
                              const struct fed__yaml *value);
@@ -73,11 +73,20 @@ const char *fed__yaml_describe(const struct fed__yaml *yaml, const struct fed__y
 /* Is it an empty value, "null" or "~"? */
 int fed__yaml_is_nothing(const struct fed__yaml *yaml, const struct fed__yaml_node *node);
 
+/* "file:line:column", or what stands for it where a value was grafted. Returns `text`. */
+#define FED__YAML_PLACE_SIZE 512
+const char *fed__yaml_place(const struct fed__yaml *yaml, uint32_t line, uint32_t column,
+                            char text[FED__YAML_PLACE_SIZE]);
+
 /* Raise a failure about a node, or about its key. */
 #define FED__YAML_RAISE(yaml, node, code, format, ...)                                             \
-  FED_RAISE(code, "%s:%u:%u: " format, (yaml)->name, (node)->line, (node)->column, __VA_ARGS__)
+  FED_RAISE(code, "%s: " format,                                                                   \
+            fed__yaml_place(yaml, (node)->line, (node)->column, (char[FED__YAML_PLACE_SIZE]){0}),  \
+            __VA_ARGS__)
 #define FED__YAML_RAISE_KEY(yaml, node, code, format, ...)                                         \
-  FED_RAISE(code, "%s:%u:%u: " format, (yaml)->name, (node)->key_line, (node)->key_column,         \
+  FED_RAISE(code, "%s: " format,                                                                   \
+            fed__yaml_place(yaml, (node)->key_line, (node)->key_column,                            \
+                            (char[FED__YAML_PLACE_SIZE]){0}),                                      \
             __VA_ARGS__)
 
 #endif

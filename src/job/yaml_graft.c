@@ -4,6 +4,8 @@
  */
 #include "job/yaml.h"
 
+#include <stdio.h>
+
 static struct fed__yaml_node *node_at(const struct fed__yaml *yaml, uint32_t number) {
   return (struct fed__yaml_node *)(void *)yaml->nodes.data + number;
 }
@@ -22,17 +24,20 @@ static uint32_t find_child(const struct fed__yaml *yaml, uint32_t map, const cha
   return 0;
 }
 
-/* An empty map at the end of another, at its place in the file. */
+const char *fed__yaml_place(const struct fed__yaml *yaml, uint32_t line, uint32_t column,
+                            char text[FED__YAML_PLACE_SIZE]) {
+  if (line)
+    snprintf(text, FED__YAML_PLACE_SIZE, "%s:%u:%u", yaml->name, line, column);
+  else
+    snprintf(text, FED__YAML_PLACE_SIZE, "%s, as changed on the command line", yaml->name);
+  return text;
+}
+
+/* An empty map at the end of another, at no place in the file. */
 static int add_child(struct fed__yaml *yaml, uint32_t map, const char *key, size_t length,
                      uint32_t *number) {
-  const struct fed__yaml_node *parent = node_at(yaml, map);
-  const struct fed__yaml_node child = {.kind = FED__YAML_MAP,
-                                       .line = parent->line,
-                                       .column = parent->column,
-                                       .key_line = parent->line,
-                                       .key_column = parent->column,
-                                       .key = yaml->texts.size};
-  uint32_t last = parent->first;
+  const struct fed__yaml_node child = {.kind = FED__YAML_MAP, .key = yaml->texts.size};
+  uint32_t last = node_at(yaml, map)->first;
   FED_TRY(fed_buffer_append(&yaml->texts, key, length));
   FED_TRY(fed_buffer_append(&yaml->texts, "", 1));
   *number = node_count(yaml);
@@ -52,13 +57,11 @@ static int add_child(struct fed__yaml *yaml, uint32_t map, const char *key, size
 static int copy_tree(struct fed__yaml *yaml, uint32_t number, const struct fed__yaml *value) {
   const uint32_t shift = node_count(yaml), count = node_count(value);
   const size_t text_shift = yaml->texts.size;
-  const uint32_t line = node_at(yaml, number)->line, column = node_at(yaml, number)->column;
   FED_TRY(fed_buffer_append(&yaml->texts, value->texts.data, value->texts.size));
   FED_TRY(fed_buffer_append(&yaml->nodes, value->nodes.data, value->nodes.size));
   for (uint32_t i = 0; i < count; i++) {
     struct fed__yaml_node *node = node_at(yaml, shift + i);
-    node->line = node->key_line = line;
-    node->column = node->key_column = column;
+    node->line = node->key_line = 0;
     node->text += text_shift;
     node->key += text_shift;
     if (node->first) node->first += shift;
@@ -68,6 +71,7 @@ static int copy_tree(struct fed__yaml *yaml, uint32_t number, const struct fed__
   const struct fed__yaml_node *root = node_at(yaml, shift);
   place->kind = root->kind;
   place->quoted = root->quoted;
+  place->line = place->key_line = 0;
   place->text = root->text;
   place->first = root->first;
   place->count = root->count;

@@ -34,9 +34,10 @@ struct session {
 
 static volatile sig_atomic_t asked_to_stop;
 
+/* The second time ends the process at once; --resume goes on from the last checkpoint. */
 static void ask_to_stop(int number) {
-  (void)number;
   asked_to_stop = 1;
+  signal(number, SIG_DFL);
 }
 
 static struct session *session_of(struct fed__simulation_observer *self) {
@@ -59,9 +60,11 @@ static int stopping(struct fed__simulation_observer *self) {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
+/* Where it is not given, the value stays, to the last bit. */
 static int read_whole(const struct fed__invocation *invocation, const char *option, double least,
                       double most, uint64_t *value) {
-  double number = (double)*value;
+  double number = 0;
+  if (!fed__option_text(invocation, option)) return FED_OK;
   FED_TRY(fed__option_number(invocation, option, least, most, &number));
   *value = (uint64_t)number;
   return (double)*value == number

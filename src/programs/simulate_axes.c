@@ -65,7 +65,11 @@ static int add_range(const struct fed__axes *axes, struct fed__axis *axis,
                      const struct range *range) {
   const double steps = (range->to - range->from) / range->step;
   char text[NUMBER_BYTES];
-  if (!(range->step > 0) || !(steps >= 0) || steps > FED__COMBINATIONS_MAX)
+  if (range->step > 0 && steps > FED__COMBINATIONS_MAX)
+    return FED_RAISE(FED_E_USAGE,
+                     "'%s': a range of %.0f values, expected at most %d; take a larger step",
+                     axis->key, floor(steps) + 1, FED__COMBINATIONS_MAX);
+  if (!(range->step > 0) || !(steps >= 0))
     return FED_RAISE(FED_E_USAGE,
                      "'%s': a range goes from the smaller to the larger number by steps above 0, "
                      "such as 1..5 or 0.1..0.5:0.2",

@@ -91,13 +91,16 @@ static void what_is_refused(void **state) {
       {{"", "1"}, FED_E_INPUT, "there is no setting ''; `fed job check --explain` lists all"},
       {{"train.learning_rate", "fast"},
        FED_E_TYPE,
-       "job.yaml:8:18: 'train.learning_rate' must be a number above 0 up to 1000000, found 'fast'"},
+       "job.yaml, as changed on the command line: 'train.learning_rate' must be a number above 0 "
+       "up to 1000000, found 'fast'"},
       {{"train.momentum", "2"},
        FED_E_RANGE,
-       "job.yaml:8:3: 'train.momentum' must be a number from 0 and below 1, found '2'"},
+       "job.yaml, as changed on the command line: 'train.momentum' must be a number from 0 and "
+       "below 1, found '2'"},
       {{"rounds.minimum", "3"},
        FED_E_INPUT,
-       "job.yaml:6:40: 'rounds.minimum' is 3, more than the cohort of 2 clients; no round could "
+       "job.yaml, as changed on the command line: 'rounds.minimum' is 3, more than the cohort of 2 "
+       "clients; no round could "
        "succeed"},
       {{"train.optimizer", "[a, b"}, FED_E_SYNTAX, NULL}, /* libfyaml's words */
       {{"seed", ""}, FED_E_EMPTY, "seed: the file is empty"},
