@@ -72,7 +72,7 @@ static void print_figures(const struct fed__simulate_output *output,
     snprintf(accuracy, sizeof accuracy, "%.2f %%", fed__metric_sums_accuracy(figures) * 100);
   if (round->trained.example_count)
     snprintf(trained, sizeof trained, "%.4f", fed__metric_sums_loss(&round->trained));
-  printf("%7llu %8u %10s %*s %9s %11.1f %12s %9.1f", (unsigned long long)round->round,
+  printf("%7llu %8u %10s %*s %9s %11.2f %12s %9.1f", (unsigned long long)round->round,
          round->reported, trained, figures_width(output), accuracy, loss,
          (double)(output->down_bytes + output->up_bytes) * 1e-6,
          fed__format_seconds(round->virtual_s, clock), fed__simulate_seconds(output));

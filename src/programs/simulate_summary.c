@@ -184,7 +184,7 @@ void fed__summary_print(const struct fed__simulate_output *output,
   print_clients(output, &figures->clients);
   fed__classification_print(&figures->held_out);
   fed__baselines_print(simulation, &figures->baselines);
-  printf("Cost\n  %.1f MB down, %.1f MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
+  printf("Cost\n  %.4g MB down, %.4g MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
          "threads\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",
          (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,
          fed__format_seconds((double)simulation->now_us * 1e-6, clock),

@@ -171,11 +171,11 @@ int fed__algorithm_check(const struct fed__job *job) {
 
 /* ---- the rules' settings -------------------------------------------------------------------- */
 
-/* How far a typical client's steps carry a constant gradient, over the learning rate; 16 steps are
+/* How far a typical client's steps carry a constant gradient, over the learning rate; 8 steps are
  * taken for an epoch. A variate is a mean gradient, an update so much times the learning rate as
  * large: so scaled, what clients send fits one grid. */
 static double typical_steps(const struct fed__job *job) {
-  const double steps = 16.0 * (job->train.epochs ? job->train.epochs : 1);
+  const double steps = 8.0 * (job->train.epochs ? job->train.epochs : 1);
   const double limit = job->train.steps_max ? job->train.steps_max : steps;
   return fmin(steps, limit) / (1 - job->train.options.momentum);
 }
