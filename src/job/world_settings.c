@@ -98,9 +98,37 @@ static int check_spreads(const struct fed__device_settings *device, const struct
   return check_spread(yaml, "simulate.device.latency_spread", device->latency_spread);
 }
 
+/* A spread of what is 0 would do nothing. A trace may say it in its place. */
+static int check_mean(const struct fed__yaml *yaml, const char *spread_path, double spread,
+                      const char *path, double mean) {
+  if (spread == 0 || mean > 0) return FED_OK;
+  return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, spread_path), FED_E_INPUT,
+                         "'%s' spreads '%s', which is 0: set that, or leave the spread out",
+                         spread_path, path);
+}
+
+static int check_means(const struct fed__device_settings *device, const struct fed__yaml *yaml) {
+  if (device->trace) return FED_OK;
+  FED_TRY(check_mean(yaml, "simulate.device.speed_spread", device->speed_spread,
+                     "simulate.device.speed", device->speed));
+  FED_TRY(check_mean(yaml, "simulate.device.memory_spread", device->memory_spread,
+                     "simulate.device.memory", (double)device->memory));
+  FED_TRY(check_mean(yaml, "simulate.device.bandwidth_spread", device->bandwidth_spread,
+                     "simulate.device.bandwidth_up",
+                     (double)device->bandwidth_up + (double)device->bandwidth_down));
+  return check_mean(yaml, "simulate.device.latency_spread", device->latency_spread,
+                    "simulate.device.latency", device->latency_s);
+}
+
 int fed__simulate_world_check(const struct fed__job *job, const struct fed__yaml *yaml) {
   const struct fed__device_settings *device = &job->simulate.device;
   FED_TRY(check_spreads(device, yaml));
+  FED_TRY(check_means(device, yaml));
+  if (device->availability_repeats_s > 0 && !device->availability)
+    return FED__YAML_RAISE(
+        yaml, fed__yaml_nearest(yaml, "simulate.device.availability_repeats"), FED_E_INPUT,
+        "'%s' repeats '%s', which is missing: the file that says when devices are there",
+        "simulate.device.availability_repeats", "simulate.device.availability");
   if (device->availability && device->available < 1)
     return FED__YAML_RAISE(yaml, fed__yaml_nearest(yaml, "simulate.device.available"), FED_E_INPUT,
                            "'%s' and '%s' both say when devices are there: leave one out",

@@ -179,11 +179,19 @@ void fed__axes_clear(struct fed__axes *axes) {
 
 /* ---- what goes together --------------------------------------------------------------------- */
 
+/* --partition names the kind and the kind's own setting; these may be set besides. */
+static int goes_with_partition(const char *partition, const char *key) {
+  return strcmp(key, "simulate.partition.minimum") == 0 ||
+         (strcmp(key, "simulate.partition.noise") == 0 && strncmp(partition, "feature", 7) != 0);
+}
+
 static int check_key(const struct fed__invocation *invocation, const char *key) {
   static const struct {
     const char *option, *key;
   } same[] = {
       {"seed", "seed"}, {"clients", "simulate.clients"}, {"partition", "simulate.partition"}};
+  const char *partition = fed__option_text(invocation, "partition");
+  if (partition && goes_with_partition(partition, key)) return FED_OK;
   for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
     if (fed__option_text(invocation, same[i].option) &&
         strncmp(key, same[i].key, strlen(same[i].key)) == 0)

@@ -153,6 +153,8 @@ said "simulate.device.available=0.00001: round 1 cannot begin" "1 of 3 combinati
 [ "$(grep -c "all rounds done\|target reached" "$work/hopeless/runs.csv")" = 2 ] ||
   fail "the other combinations did not run: $(cat "$work/hopeless/runs.csv")"
 
+expect 0 simulate least --partition dirichlet:1 --set simulate.partition.minimum=5 --show-partition --json
+
 # ---- what is refused ------------------------------------------------------------------------------
 expect 3 simulate no --sweep learning_rate=0.1,0.2
 said "there is no setting 'learning_rate'; did you mean 'train.learning_rate'?"

@@ -73,6 +73,12 @@ static void sections_that_are_refused(void **state) {
   refuses("simulate: {partition: {columns: []}}\n", FED_E_TYPE, "columns");
   refuses("simulate: {device: {bandwith_up: 1 KiB}}\n", FED_E_INPUT, "did you mean 'bandwidth_up'");
   refuses("simulate: {device: {available: 0}}\n", FED_E_RANGE, "above 0");
+  refuses("simulate:\n  device: {speed_spread: 0.5}\n", FED_E_INPUT,
+          "'simulate.device.speed_spread' spreads 'simulate.device.speed', which is 0");
+  refuses("simulate:\n  device: {bandwidth_spread: 0.5}\n", FED_E_INPUT,
+          "spreads 'simulate.device.bandwidth_up', which is 0");
+  refuses("simulate:\n  device: {availability_repeats: 5 min}\n", FED_E_INPUT,
+          "repeats 'simulate.device.availability', which is missing");
   refuses("simulate:\n  device: {distribution: uniform,\n    speed: 5, speed_spread: 1}\n",
           FED_E_RANGE, "job.yaml:9:29: 'simulate.device.speed_spread'");
   refuses("simulate: {device: {distribution: uniform, latency_spread: 2}}\n", FED_E_RANGE,
