@@ -235,6 +235,7 @@ void fed__job_clear(struct fed__job *job);
  * and "0.1", "model.frozen" and "[a, b]". */
 struct fed__job_override {
   const char *key, *value;
+  int is_implied; /* by another option: not one of those that were given */
 };
 
 /* The same with settings in place of those in the file, the last where one is named twice;

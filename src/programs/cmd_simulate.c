@@ -275,7 +275,8 @@ static int run_with(struct fed__invocation *invocation, const struct fed__axes *
     return FED_RAISE(FED_E_USAGE, "--show-partition and --sweep: which one?");
   if (sweep->count) return fed__simulate_sweep(invocation, set, sweep, &runner);
   fed__axes_pick(set, 0, overrides);
-  return run(&runner, invocation, overrides, set->count, NULL);
+  return run(&runner, invocation, overrides, fed__axes_add_test(invocation, overrides, set->count),
+             NULL);
 }
 
 static int simulate(struct fed__invocation *invocation) {

@@ -231,6 +231,13 @@ void fed__axes_pick(const struct fed__axes *axes, size_t combination,
 static int is_plain(char c) { return isalnum((unsigned char)c) || strchr("._=,+-", c); }
 
 /* What does not fit, in length or in its characters, ends with a part of the hash of all of it. */
+size_t fed__axes_add_test(const struct fed__invocation *invocation,
+                          struct fed__job_override *overrides, size_t count) {
+  if (!fed__option_text(invocation, "test")) return count;
+  overrides[count] = (struct fed__job_override){"evaluate.test.folder", ".", 1};
+  return count + 1;
+}
+
 void fed__combination_name(const struct fed__job_override *overrides, size_t count,
                            char name[FED__COMBINATION_NAME_BYTES]) {
   struct fed__sha256 hash;

@@ -41,6 +41,13 @@ size_t fed__axes_combinations(const struct fed__axes *axes);
 void fed__axes_pick(const struct fed__axes *axes, size_t combination,
                     struct fed__job_override *overrides);
 
+/* With --test the job has a test set, which some of its settings ask for: one override more. Which
+ * it is comes later (fed__simulate_data_init), since a path need not be YAML. Returns how many
+ * there are.
+ */
+size_t fed__axes_add_test(const struct fed__invocation *invocation,
+                          struct fed__job_override *overrides, size_t count);
+
 /* "train.learning_rate=0.1,seed=3", fit to be a folder's name. */
 void fed__combination_name(const struct fed__job_override *overrides, size_t count,
                            char name[FED__COMBINATION_NAME_BYTES]);

@@ -31,6 +31,7 @@ void fed__simulate_hash_settings(const struct fed__invocation *invocation,
   hash_text(hash, FED_VERSION);
   fed__sha256_update(hash, fed_buffer_slice(&files->plan));
   for (size_t i = 0; i < files->override_count; i++) {
+    if (files->overrides[i].is_implied) continue;
     hash_text(hash, files->overrides[i].key);
     hash_text(hash, files->overrides[i].value);
   }
@@ -54,6 +55,7 @@ void fed__simulate_identity(const struct fed__invocation *invocation,
 json_t *fed__overrides_json(const struct fed__job_override *overrides, size_t count) {
   json_t *json = json_object();
   for (size_t i = 0; i < count; i++)
-    json_object_set_new(json, overrides[i].key, json_string(overrides[i].value));
+    if (!overrides[i].is_implied)
+      json_object_set_new(json, overrides[i].key, json_string(overrides[i].value));
   return json;
 }

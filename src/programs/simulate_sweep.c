@@ -30,7 +30,7 @@ static size_t pick(const struct sweep *sweep, size_t combination,
                    struct fed__job_override overrides[2 * FED__GIVEN_MAX]) {
   fed__axes_pick(sweep->set, 0, overrides);
   fed__axes_pick(sweep->axes, combination, overrides + sweep->set->count);
-  return sweep->set->count + sweep->axes->count;
+  return fed__axes_add_test(sweep->invocation, overrides, sweep->set->count + sweep->axes->count);
 }
 
 static int run_folder(const struct sweep *sweep, size_t combination, char path[FED__PATH_MAX]) {

@@ -153,6 +153,11 @@ said "simulate.device.available=0.00001: round 1 cannot begin" "1 of 3 combinati
 [ "$(grep -c "all rounds done\|target reached" "$work/hopeless/runs.csv")" = 2 ] ||
   fail "the other combinations did not run: $(cat "$work/hopeless/runs.csv")"
 
+mkdir "$work/odd [1: #"
+cp "$work"/test/* "$work/odd [1: #"
+expect 0 "$FED" simulate "$work/job/job.yaml" --data "$work/data" --test "$work/odd [1: #" --out "$work/only" \
+  --set evaluate.federated=false --set rounds.count=2 --json
+lacks "$work/said" '"evaluate.test.folder": "."'
 expect 0 simulate least --partition dirichlet:1 --set simulate.partition.minimum=5 --show-partition --json
 
 # ---- what is refused ------------------------------------------------------------------------------
