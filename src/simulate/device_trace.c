@@ -84,17 +84,13 @@ static int make_room(struct reading *reading) {
 static int give_by_name(struct reading *reading) {
   const struct fed__trace_file *file = &reading->file;
   struct fed__devices *devices = reading->devices;
-  char name[FED__CLIENT_NAME_BYTES], expected[128];
   if (!file->place[CLIENT]) return FED_OK;
   const char *text = fed__trace_file_text(file, CLIENT);
   if (!text) return fed__trace_file_raise(file, CLIENT, FED_E_MISSING, "a client's name");
   const uint32_t client = fed__client_index_find(&reading->index, text);
   if (client == FED__CLIENT_NONE) return FED_OK;
-  if (devices->row_of[client] != FED__CLIENT_NONE) {
-    snprintf(expected, sizeof expected, "one row for '%s'",
-             fed__partition_name(reading->clients, client, name));
-    return fed__trace_file_raise(file, CLIENT, FED_E_DUPLICATE, expected);
-  }
+  if (devices->row_of[client] != FED__CLIENT_NONE)
+    return fed__trace_file_raise(file, CLIENT, FED_E_DUPLICATE, "a client that has no row yet");
   devices->row_of[client] = (uint32_t)devices->row_count;
   return FED_OK;
 }

@@ -27,8 +27,10 @@ static uint64_t read_u64(const uint8_t *bytes) {
 int fed__safetensors_start_bytes(const uint8_t first[8], uint64_t file_size, size_t *bytes) {
   const uint64_t size = read_u64(first);
   if (size > HEADER_BYTES_MAX)
-    return FED_RAISE(FED_E_TOO_LARGE, "safetensors: a header of %llu bytes, at most %llu are read",
-                     (unsigned long long)size, (unsigned long long)HEADER_BYTES_MAX);
+    return FED_RAISE(
+        FED_E_TOO_LARGE,
+        "safetensors: a header of %llu bytes, at most %llu are read; is this another kind of file?",
+        (unsigned long long)size, (unsigned long long)HEADER_BYTES_MAX);
   if (file_size < 8 || size > file_size - 8)
     return FED_RAISE(FED_E_TRUNCATED, "safetensors: a header of %llu bytes in a file of %llu",
                      (unsigned long long)size, (unsigned long long)file_size);

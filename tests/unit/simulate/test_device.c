@@ -355,8 +355,9 @@ static void traces_that_are_refused(void **state) {
   refuses_trace("drop_out\n1.5\n", FED_E_RANGE, "from 0 to 1, found '1.5'");
   refuses_trace("client,speed\nclient-0000,1\n", FED_E_MISSING, "no row for client 'client-0001'");
   refuses_trace("client,speed\nclient-0000,1\n,4\n", FED_E_MISSING, "line 3, column 'client'");
-  refuses_trace("client,speed\nclient-0000,1\nclient-0000,4\n", FED_E_DUPLICATE,
-                "line 3, column 'client': expected one row for 'client-0000'");
+  refuses_trace(
+      "client,speed\nclient-0000,1\nclient-0000,4\n", FED_E_DUPLICATE,
+      "line 3, column 'client': expected a client that has no row yet, found 'client-0000'");
   refuses_trace("available_from,available_to\n5,\n", FED_E_MISSING,
                 "line 2, column 'available_to'");
   refuses_trace("speed\n\"1\n", FED_E_TRUNCATED, "within quotes");
