@@ -49,34 +49,36 @@ const struct fed__algorithm *fed__algorithm_of(const struct fed__job *job) {
 
 /* ---- what goes with what -------------------------------------------------------------------- */
 
-/* The initial values are those of job/job_settings.c. */
-#define NUMBER(field) offsetof(struct fed__job, aggregate.field), 0
-#define COUNT(field) offsetof(struct fed__job, aggregate.field), 1
+enum { NUMBER, COUNT };
 
+#define AT(field) offsetof(struct fed__job, aggregate.field)
+
+/* The initial values are those of job/job_settings.c. */
 static const struct {
   unsigned use;
+  int type;
   const char *setting, *whose;
   double initial;
   size_t offset;
-  int is_count;
 } settings[] = {
-    {MOMENTUM, "server_momentum", "fedavg, fedavgm, fedsgd, fedprox and fedbuff", 0,
-     NUMBER(server_momentum)},
-    {PROXIMAL, "proximal", "fedprox", 0, NUMBER(proximal)},
-    {REGULARIZER, "regularizer", "feddyn", 0, NUMBER(regularizer)},
-    {RATE, "server_learning_rate", "all but fedasync", 1, NUMBER(server_learning_rate)},
-    {POPULATION, "population", "scaffold and feddyn", 0, COUNT(population)},
-    {BETA1, "beta1", "fedadagrad, fedadam and fedyogi", 0.9, NUMBER(beta1)},
-    {BETA2, "beta2", "fedadam and fedyogi", 0.99, NUMBER(beta2)},
-    {ADAPTIVITY, "adaptivity", "fedadagrad, fedadam and fedyogi", 0.001, NUMBER(adaptivity)},
-    {BUFFER, "buffer", "fedbuff", 10, COUNT(buffer)},
-    {STALENESS, "staleness_max", "fedbuff and fedasync", 10, COUNT(staleness_max)},
-    {MIXING, "mixing", "fedasync", 0.6, NUMBER(mixing)},
+    {MOMENTUM, NUMBER, "server_momentum", "fedavg, fedavgm, fedsgd, fedprox and fedbuff", 0,
+     AT(server_momentum)},
+    {PROXIMAL, NUMBER, "proximal", "fedprox", 0, AT(proximal)},
+    {REGULARIZER, NUMBER, "regularizer", "feddyn", 0, AT(regularizer)},
+    {RATE, NUMBER, "server_learning_rate", "all but fedasync", 1, AT(server_learning_rate)},
+    {POPULATION, COUNT, "population", "scaffold and feddyn", 0, AT(population)},
+    {BETA1, NUMBER, "beta1", "fedadagrad, fedadam and fedyogi", 0.9, AT(beta1)},
+    {BETA2, NUMBER, "beta2", "fedadam and fedyogi", 0.99, AT(beta2)},
+    {ADAPTIVITY, NUMBER, "adaptivity", "fedadagrad, fedadam and fedyogi", 0.001, AT(adaptivity)},
+    {BUFFER, COUNT, "buffer", "fedbuff", 10, AT(buffer)},
+    {STALENESS, COUNT, "staleness_max", "fedbuff and fedasync", 10, AT(staleness_max)},
+    {MIXING, NUMBER, "mixing", "fedasync", 0.6, AT(mixing)},
 };
 
 static int is_set(const struct fed__job *job, size_t setting) {
   const char *at = (const char *)job + settings[setting].offset;
-  const double value = settings[setting].is_count ? *(const uint32_t *)at : *(const double *)at;
+  const double value =
+      settings[setting].type == COUNT ? *(const uint32_t *)at : *(const double *)at;
   return value != settings[setting].initial;
 }
 
