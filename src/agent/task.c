@@ -14,7 +14,6 @@
 #include "round/plan.h"
 
 #include <libgen.h>
-#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -269,7 +268,6 @@ static int work_and_send(struct fed__agent *agent, const Fed__Task *task,
       .parameters = fed_buffer_slice(&agent->parameters.bytes),
       .server_state = task->server_state.len ? fed_buffer_slice(&agent->server_state.bytes)
                                              : (struct fed_slice){0},
-      .weight_of_all = task->weight_of_all,
       .data_folder = folder,
       .client = agent->identity.name,
       .round = fed__plan_training_number(job, task->round, task->attempt),
@@ -294,19 +292,10 @@ static int fetch_state(struct fed__agent *agent, ProtobufCBinaryData hash) {
   return fetch(agent, hash, &agent->server_state);
 }
 
-static int check_weight(const Fed__Task *task) {
-  const double weight = task->weight_of_all;
-  if (!task->server_state.len || (isfinite(weight) && weight > 0)) return FED_OK;
-  return FED_RAISE(FED_E_PROTOCOL,
-                   "Task.weight_of_all: expected a number above 0 with a server_state, found %g",
-                   weight);
-}
-
 static int prepare(struct fed__agent *agent, const Fed__Task *task,
                    const struct fed__identity *signer, struct fed__job *job) {
   FED_TRY(fed__job_parse(agent->context, "job.yaml", fed_buffer_slice(&agent->plan.bytes), job));
   FED_TRY(check_task(agent, task, job, signer));
-  FED_TRY(check_weight(task));
   FED_TRY(fetch(agent, task->graph, &agent->graph));
   if (task->server_state.len) FED_TRY(fetch_state(agent, task->server_state));
   return fetch(agent, task->parameters, &agent->parameters);

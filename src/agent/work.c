@@ -157,7 +157,6 @@ static int train_into(struct fed__work_session *session, const struct fed__work_
       .client = request->client,
       .received = turn->received,
       .from_server = turn->from_server.count ? fed_params_floats(&turn->from_server) : NULL,
-      .weight_of_all = request->weight_of_all,
       .kept = rule->kept_name ? turn->kept.tensors[last].data : NULL,
       .to_keep = rule->kept_name ? turn->to_keep.tensors[last].data : NULL,
       .trained = &turn->trained,

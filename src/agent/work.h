@@ -12,8 +12,7 @@
 
 struct fed__work_request {
   struct fed_slice plan, graph, parameters; /* the bytes of the objects */
-  struct fed_slice server_state; /* the vector that the algorithm sends along; empty: none … */
-  double weight_of_all;          /* … and the weight of all clients, over which it is a sum */
+  struct fed_slice server_state; /* the vector that the algorithm sends along; empty: none */
   struct fed_slice kept; /* running statistics that stay, and what the algorithm's rule keeps, as
                             this agent left them in an earlier round (safetensors); empty or of
                             another model: the graph's, and zeros */

@@ -21,7 +21,6 @@ struct request_frame {
   uint64_t plan_size, graph_size, parameters_size, state_size, kept_size, folder_size, client_size;
   uint64_t round;
   int32_t train, evaluate;
-  double weight_of_all;
   struct fed__work_limits limits;
 };
 
@@ -117,7 +116,6 @@ static int serve_one(const struct fed_context *context, struct fed__work_session
                                             .graph = fed_buffer_slice(&parts[PART_GRAPH]),
                                             .parameters = fed_buffer_slice(&parts[PART_PARAMETERS]),
                                             .server_state = fed_buffer_slice(&parts[PART_STATE]),
-                                            .weight_of_all = frame.weight_of_all,
                                             .kept = fed_buffer_slice(&parts[PART_KEPT]),
                                             .data_folder = fed_buffer_text(&parts[PART_FOLDER]),
                                             .client = fed_buffer_text(&parts[PART_CLIENT]),
@@ -195,7 +193,6 @@ static int send_request(struct fed__worker *worker, const struct fed__work_limit
                                       .graph_size = request->graph.size,
                                       .parameters_size = request->parameters.size,
                                       .state_size = request->server_state.size,
-                                      .weight_of_all = request->weight_of_all,
                                       .kept_size = request->kept.size,
                                       .folder_size = strlen(request->data_folder),
                                       .client_size = strlen(request->client),

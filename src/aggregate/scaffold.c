@@ -8,7 +8,7 @@
  * |S| / N of the mean over the cohort S. What is kept is the sum of w_i * c_i: of those who take
  * part its change is known, whatever the others weigh, and c is the mean over all clients after
  * every round. Adding |S| / N of the cohort's weighted mean to c itself would count a client's
- * change by who else was there. The clients get the sum, and what to divide it by.
+ * change by who else was there. The clients get c (fed__plan_vector_down).
  */
 #include "aggregate/server_rule.h"
 

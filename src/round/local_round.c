@@ -74,7 +74,6 @@ int fed__local_round_train(const struct fed__local_round *local, struct fed__loc
                                         .epochs = &epochs,
                                         .received = local->received,
                                         .from_server = local->from_server,
-                                        .weight_of_all = local->weight_of_all,
                                         .kept = local->kept,
                                         .to_keep = local->to_keep,
                                         .work = local->trained};

@@ -19,8 +19,7 @@ struct fed__local_round {
   uint64_t round;
   const char *client; /* its name: the order of its examples follows from it */
   const struct fed_params *received;
-  const float *from_server;   /* the server's vector, for rules that get one … */
-  double weight_of_all;       /* … and the weight of all clients, over which it is a sum */
+  const float *from_server;   /* the server's vector, for rules that get one */
   const float *kept;          /* what the client's rule kept last time; NULL: nothing yet */
   float *to_keep;             /* and keeps now: a vector like the model; NULL if it keeps none */
   struct fed_params *trained; /* like `received`: the memory to work in */

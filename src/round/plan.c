@@ -198,6 +198,12 @@ int fed__plan_start_state(const struct fed_context *context, const struct fed__p
   return FED_OK;
 }
 
+void fed__plan_vector_down(const struct fed_params *state, double weight_of_all, float *vector) {
+  const float *sum = state->tensors[0].data;
+  const size_t count = fed_tensor_elements(&state->tensors[0]);
+  for (size_t i = 0; i < count; i++) vector[i] = (float)((double)sum[i] / weight_of_all);
+}
+
 /* `mean`: the update's values. */
 static void take_turn(const struct fed__plan *plan, const struct fed__plan_version *version,
                       const float *mean, double scalar, uint64_t weight_sum,

@@ -61,6 +61,10 @@ uint64_t fed__plan_train_seed(const struct fed__job *job, uint64_t round, const 
 FED_MUST int fed__plan_start_state(const struct fed_context *context, const struct fed__plan *plan,
                                    struct fed_params *state);
 
+/* The vector of the server's state that goes to the clients, for algorithms that send one: its mean
+ * over all clients, so that nobody learns what the others weigh. Of the model's elements. */
+void fed__plan_vector_down(const struct fed_params *state, double weight_of_all, float *vector);
+
 /* A version, and the round that makes the next of it. */
 struct fed__plan_version {
   const struct fed_params *model, *state;

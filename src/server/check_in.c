@@ -39,10 +39,8 @@ static void fill_task(struct fed__run *run, uint32_t client, Fed__Task *task) {
   task->graph = (ProtobufCBinaryData){FED__HASH_BYTES, run->record.graph.bytes};
   task->parameters = (ProtobufCBinaryData){FED__HASH_BYTES, run->record.parameters.bytes};
   task->approval = (ProtobufCBinaryData){FED__HASH_BYTES, run->record.approval.bytes};
-  if (round->kind == FED__ROUND_TRAIN && run->plan.algorithm->client->gets_vector) {
-    task->server_state = (ProtobufCBinaryData){FED__HASH_BYTES, run->record.server_state.bytes};
-    task->weight_of_all = run->weight_of_all;
-  }
+  if (round->kind == FED__ROUND_TRAIN && run->plan.algorithm->client->gets_vector)
+    task->server_state = (ProtobufCBinaryData){FED__HASH_BYTES, run->vector_down.bytes};
   task->nonce = (ProtobufCBinaryData){FED__NONCE_BYTES, run->nonce};
   task->cohort = round->cohort_count;
   task->deadline_ms = left_ms > 0 ? (uint32_t)left_ms : 0;

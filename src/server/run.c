@@ -77,7 +77,7 @@ static void open_round(struct fed__run *run) {
   fed__run_note_bytes(run);
   run->round_started_us = context->clock->monotonic_us(context->clock);
   draw_nonce(run);
-  note_failure(run, fed__run_weigh_all(run));
+  note_failure(run, fed__run_store_vector(run));
   note_failure(run, cohort ? put_round(run, FED__ROUND_OPEN, cohort, 0) : FED_E_MEMORY);
   fed__server_event(run->server, run->record.id, "round.started", "s:I, s:i, s:s, s:i", "round",
                     (json_int_t)run->round.round, "attempt", (int)run->round.attempt, "kind",

@@ -60,6 +60,18 @@ static int store_set(struct fed__run *run, const struct fed_params *next,
   return code;
 }
 
+int fed__run_store_vector(struct fed__run *run) {
+  struct fed_params vector;
+  if (!run->plan.algorithm->client->gets_vector || run->round.kind != FED__ROUND_TRAIN)
+    return FED_OK;
+  FED_TRY(fed__run_weigh_all(run));
+  FED_TRY(fed_params_copy(&vector, run->server->context, &run->state));
+  fed__plan_vector_down(&run->state, run->weight_of_all, fed_params_floats(&vector));
+  const int code = store_set(run, &vector, &run->vector_down);
+  fed_params_clear(&vector);
+  return code;
+}
+
 /* The model, and what the algorithm keeps beside it. */
 static int store_version(struct fed__run *run, const struct fed_params *next,
                          const struct fed_params *next_state, struct fed__digest *hash,

@@ -38,7 +38,8 @@ struct fed__run {
   struct fed__metric_sums train, evaluate;
   uint64_t *weights; /* by client: of its last update; 0: none yet. Only where the algorithm … */
   uint32_t weight_slots;
-  double weight_of_all; /* … asks for that of all clients, as the open round's tasks have it */
+  double weight_of_all;           /* … asks for that of all clients … */
+  struct fed__digest vector_down; /* … by which the open round's tasks have the state's vector */
   uint64_t fresh_weight, base_version; /* asynchronous: as in plan.h; of the last that counted */
   struct fed_examples *test_set;       /* NULL: none */
   uint8_t *refused;                    /* by client: its policy forbids this job */
@@ -178,6 +179,7 @@ FED_MUST int fed__run_note_weight(struct fed__run *run, uint32_t client, uint64_
 FED_MUST int fed__run_weigh_all(struct fed__run *run); /* sets weight_of_all */
 
 /* run_model.c */
+FED_MUST int fed__run_store_vector(struct fed__run *run); /* sets vector_down */
 void fed__run_close_round(struct fed__run *run);
 void fed__run_note_bytes(struct fed__run *run);
 FED_MUST int fed__run_resume_measuring(struct fed__run *run);

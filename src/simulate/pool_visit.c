@@ -50,7 +50,6 @@ static int train(struct fed__pool_worker *worker, const struct fed__client_rows 
       .client = fed__partition_name(pool->partition, visit->client, name),
       .received = begins_with(pool, visit),
       .from_server = visits->from_server,
-      .weight_of_all = visits->weight_of_all,
       .kept = rule_keeps ? visit->kept : NULL,
       .to_keep = rule_keeps ? visit->to_keep : NULL,
       .trained = &worker->trained,

@@ -159,11 +159,6 @@ static void settle_memory(struct fed__simulation *simulation, int counts) {
   }
 }
 
-static const float *vector_for_clients(const struct fed__simulation *simulation) {
-  return simulation->plan.algorithm->client->gets_vector ? fed_params_floats(&simulation->state)
-                                                         : NULL;
-}
-
 /* Where the client begins, and with what it kept. */
 static int equip(const struct fed__simulation *simulation, struct fed__visit *visit) {
   visit->kept = fed__client_memory_of(&simulation->memory, visit->client);
@@ -178,8 +173,7 @@ static int visit_cohort(struct fed__simulation *simulation) {
   struct fed__visit_sums sums;
   const struct fed__visits visits = {
       .params = &simulation->current,
-      .from_server = vector_for_clients(simulation),
-      .weight_of_all = simulation->weight_of_all,
+      .from_server = fed__simulation_vector_down(simulation),
       .train = open->kind == FED__ROUND_TRAIN,
       .evaluate =
           fed__plan_evaluates(simulation->job, open->round, open->kind == FED__ROUND_EVALUATE),
@@ -451,18 +445,6 @@ static void count_clients(struct fed__simulation *simulation) {
   }
 }
 
-/* Everybody's weight is known here, also that of those who were in no cohort yet. */
-static void weigh_clients(struct fed__simulation *simulation) {
-  const uint32_t all = simulation->eligible_count;
-  double weight = 0;
-  if (!simulation->plan.algorithm->server->counts_all) return;
-  for (uint32_t client = 0; client < simulation->partition.client_count; client++)
-    if (fed__simulation_is_eligible(simulation, client))
-      weight += (double)fed__plan_weight(
-          simulation->job, fed__partition_train_count(&simulation->partition, client));
-  simulation->weight_of_all = fed__plan_weight_of_all(simulation->job, weight, all, all);
-}
-
 static int gather_clients(struct fed__simulation *simulation) {
   count_clients(simulation);
   fed__round_resume_closing(&simulation->round, 0);
@@ -482,7 +464,7 @@ int fed__simulation_run(struct fed__simulation *simulation) {
   FED_REQUIRE(simulation->partition.client_count);
   simulation->round_started_us = real_us(simulation);
   if (!simulation->is_resumed) FED_TRY(gather_clients(simulation));
-  weigh_clients(simulation);
+  FED_TRY(fed__simulation_weigh(simulation));
   FED_TRY(settle(simulation));
   while (simulation->round.phase != FED__PHASE_FINISHED) {
     FED_TRY(next_event(simulation));
@@ -556,6 +538,7 @@ void fed__simulation_clear(struct fed__simulation *simulation) {
   fed__client_memory_clear(&simulation->memory);
   fed__past_models_clear(&simulation->past);
   fed__free(simulation->context, simulation->visits);
+  fed__free(simulation->context, simulation->vector_down);
   fed__free(simulation->context, simulation->rounds_trained);
   *simulation = (struct fed__simulation){0};
 }

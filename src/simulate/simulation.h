@@ -83,6 +83,7 @@ struct fed__simulation {
   size_t training_bytes;                /* of memory, that training takes */
   uint32_t eligible_count;              /* clients that take part: with enough examples … */
   double weight_of_all;                 /* of these clients, where the algorithm asks for it */
+  float *vector_down;                   /* the server's vector as clients get it; NULL: none */
   uint32_t small_memory_count;          /* … and the memory; so many have the examples only */
   struct fed__visit *visits;            /* of the open round: those that count */
   size_t visit_count, visits_max;
@@ -130,6 +131,11 @@ FED_MUST int fed__simulation_use(struct fed__simulation *simulation,
  * memory that training takes, too? */
 int fed__simulation_has_examples(const struct fed__simulation *simulation, uint32_t client);
 int fed__simulation_is_eligible(const struct fed__simulation *simulation, uint32_t client);
+
+/* client_weights.c: sets weight_of_all and makes room for vector_down, where the algorithm asks for
+ * them; the vector of the newest state, NULL if clients get none. */
+FED_MUST int fed__simulation_weigh(struct fed__simulation *simulation);
+const float *fed__simulation_vector_down(struct fed__simulation *simulation);
 
 /* To the end, from the beginning or from where a checkpoint was (simulation_state.h). FED_E_INPUT
  * when no round can ever begin; a job that ends by failed rounds is no failure of this function:

@@ -72,7 +72,6 @@ struct fed__visit {
 struct fed__visits {
   const struct fed_params *params;
   const float *from_server; /* the vector that goes with them, if the rule gets one */
-  double weight_of_all;     /* that of all clients, likewise */
   int train, evaluate, measure_distance;
   struct fed__visit *visits; /* `client` is set; the rest is filled in */
   size_t count;

@@ -27,9 +27,7 @@ struct fed__client_turn {
   struct fed_examples *examples;
   const struct fed_epochs *epochs;
   const struct fed_params *received;
-  const float *from_server; /* the vector that came with the model, a sum over all clients; NULL:
-                               zeros, or none is sent */
-  double weight_of_all;     /* their weight: what makes a mean of that sum */
+  const float *from_server; /* the vector that came with the model; NULL: zeros, or none is sent */
   const float *kept;        /* from the client's last round; NULL: zeros, or none is kept */
   float *to_keep;           /* the same after this one; NULL: the rule keeps none */
   struct fed_params *work;  /* like `received`, to work in */

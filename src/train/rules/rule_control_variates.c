@@ -17,16 +17,11 @@
 #include "base/raise.h"
 #include "train/rules/client_rule.h"
 
-/* c, of the sum that the server keeps. */
-static double servers_variate(const struct fed__client_turn *turn, size_t i) {
-  return fed__rule_at(turn->from_server, i) / turn->weight_of_all;
-}
-
 static int correct_drift(const struct fed__client_turn *turn) {
   float *offset = fed_params_floats(turn->work);
   const size_t count = fed_params_elements(turn->received);
   for (size_t i = 0; i < count; i++)
-    offset[i] = (float)(servers_variate(turn, i) - fed__rule_at(turn->kept, i));
+    offset[i] = (float)(fed__rule_at(turn->from_server, i) - fed__rule_at(turn->kept, i));
   return fed_trainer_bend(turn->trainer, 0, turn->work);
 }
 
@@ -39,7 +34,7 @@ static int renew_variate(const struct fed__client_turn *turn, float *difference,
   if (fed_trainer_steps(turn->trainer, &reach) == 0 || reach <= 0)
     return FED_RAISE(FED_E_RANGE, "SCAFFOLD: the client took no training step");
   for (size_t i = 0; i < count; i++) {
-    const double change = -(double)difference[i] / reach - servers_variate(turn, i);
+    const double change = -(double)difference[i] / reach - fed__rule_at(turn->from_server, i);
     second[i] = (float)(change * scale);
   }
   return FED_OK;

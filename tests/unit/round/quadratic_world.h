@@ -142,6 +142,8 @@ static inline void visit_with(struct world *world, int i, uint64_t weight_) {
   struct fed__local_result result;
   char grid[64];
   const struct fed__client_rule *rule = world->plan.algorithm->client;
+  float vector_down;
+  if (rule->gets_vector) fed__plan_vector_down(&world->state, weight_of_all(world), &vector_down);
   const struct fed__local_round local = {
       .job = &world->job,
       .plan = &world->plan,
@@ -151,8 +153,7 @@ static inline void visit_with(struct world *world, int i, uint64_t weight_) {
       .round = world->round,
       .client = "client",
       .received = &world->current,
-      .from_server = rule->gets_vector ? fed_params_floats(&world->state) : NULL,
-      .weight_of_all = weight_of_all(world),
+      .from_server = rule->gets_vector ? &vector_down : NULL,
       .kept = world->round > 1 ? &world->kept[i] : NULL,
       .to_keep = &world->to_keep[i],
       .trained = &world->trained,
