@@ -169,8 +169,8 @@ class NiidBench:
               "NaN is reported of NIID-Bench's own code (its issue 8): a failure of some runs. So it is here: the "
               "one with seed 3 diverges in its ninth round. PyTorch by the rule of that baseline's clients, with "
               "the labels of seed 42, does not fail: 84.01 % after 50 rounds (`cmake --build --preset release "
-              "--target results-scaffold`). With two labels a client much depends on which: the next table has "
-              "fed's runs with the very labels that the baseline's README is about.")
+              "--target results-scaffold`). The next table has fed's runs with the very labels that the "
+              "baseline's README is about.")
     algorithms = {"fedavg": "algorithm: fedavg", "fedprox": "algorithm: fedprox, proximal: 0.01",
                   "scaffold": "algorithm: scaffold", "fednova": "algorithm: fednova"}
     partitions = {"iid": ("iid", "IID", (89.23, 89.42, 89.33, 89.36)),
