@@ -167,7 +167,7 @@ class NiidBench:
               "in Flower's baseline niid_bench. FedProx with μ = 0.01. The published 33.80 is about what two runs "
               "at 10 % and one at 81 % average to (the baseline's README at 1599d01 has 10.0 for its seed 42), and "
               "NaN is reported of NIID-Bench's own code (its issue 8): a failure of some runs. So it is here: the "
-              "one with seed 3 diverges in its ninth round. PyTorch by the rule of that baseline's clients, with "
+              "one with seed 3 diverges. PyTorch by the rule of that baseline's clients, with "
               "the labels of seed 42, does not fail: 84.01 % after 50 rounds (`cmake --build --preset release "
               "--target results-scaffold`). The next table has fed's runs with the very labels that the "
               "baseline's README is about.")
