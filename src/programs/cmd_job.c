@@ -4,6 +4,7 @@
  */
 #include "base/file.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/raise.h"
 #include "fed/train.h"
 #include "job/job.h"
@@ -73,8 +74,9 @@ static int check_job(struct fed__invocation *invocation) {
   if (code == FED_OK && fed__option_on(invocation, "explain"))
     code = explain(invocation, &files.job);
   else if (code == FED_OK && !invocation->quiet)
-    printf("%s: fine; %u rounds, cohort %u, %zu parameters\n", invocation->arguments[0],
-           files.job.rounds.count, files.job.rounds.cohort, elements);
+    printf("%s: fine; %u round%s, cohort %u, %zu parameters\n", invocation->arguments[0],
+           files.job.rounds.count, fed__plural(files.job.rounds.count), files.job.rounds.cohort,
+           elements);
   fed__job_files_clear(&files);
   return code;
 }

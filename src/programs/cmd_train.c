@@ -129,7 +129,7 @@ static void tell_end(const struct session *session, const struct fed__classifica
     print_classes_json(session, found);
     printf("\"kernels\": \"%s\", \"seconds\": %.3f}\n", fed_trainer_kernels(training->trainer),
            seconds);
-  } else if (!session->invocation->quiet) {
+  } else {
     fed__classification_print(found);
     printf("%llu steps in %.1f s with %s kernels; %s/model.onnx and model.safetensors\n",
            (unsigned long long)training->step, seconds, fed_trainer_kernels(training->trainer),

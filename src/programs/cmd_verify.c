@@ -296,9 +296,9 @@ static int verify_answers(struct fed__invocation *invocation,
   FED_TRY(read_setting(invocation, &setting));
   FED_TRY(fed__known_answers_check(answers, &setting));
   if (invocation->json) FED_TRY(print_json(verification));
-  if (!invocation->json && !invocation->quiet) {
+  if (!invocation->json) {
     print_table(verification);
-    if (verification->failures && setting.precision == FED_PRECISION_F32)
+    if (verification->failures && setting.precision == FED_PRECISION_F32 && !invocation->quiet)
       FED_TRY(explain(invocation->context, answers, &setting, verification));
   }
   if (!verification->failures) return FED_OK;

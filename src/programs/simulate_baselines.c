@@ -3,6 +3,7 @@
  * simulate_baselines.c: the federation beside other ways to train.
  */
 #include "programs/simulate_baselines.h"
+#include "base/plural.h"
 #include "job/simulate_section.h"
 
 #include <math.h>
@@ -56,7 +57,7 @@ static void name_locals(const struct fed__simulation *simulation,
   if (baselines->local_count < all)
     snprintf(name, 64, "local, mean of %u of %u clients", baselines->local_count, all);
   else
-    snprintf(name, 64, "local, mean of %u clients", all);
+    snprintf(name, 64, "local, mean of %u client%s", all, fed__plural(all));
 }
 
 static void name_best(const struct fed__simulation *simulation,

@@ -317,7 +317,8 @@ int fed__simulate_output_finish(struct fed__simulate_output *output,
   FED_TRY(fed__final_figures_init(&figures, simulation));
   const int mute = output->invocation->mute;
   const int code = mute ? FED_OK : write_all(output, simulation, &figures);
-  if (code == FED_OK && !mute && tells(output)) fed__summary_print(output, simulation, &figures);
+  if (code == FED_OK && !mute && !output->invocation->json)
+    fed__summary_print(output, simulation, &figures);
   fed__final_figures_clear(&figures);
   return code;
 }

@@ -5,6 +5,7 @@
 #include "programs/simulate_partition.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/raise.h"
 #include "job/simulate_section.h"
 #include "report/partition_page.h"
@@ -36,6 +37,13 @@ static uint32_t client_at(const struct show *show, uint32_t at, uint32_t wanted)
   return (uint32_t)((uint64_t)at * show->partition->client_count / wanted);
 }
 
+/* That of the client's numbers; 0: there is none. */
+static double noise_of(const struct show *show, uint32_t client) {
+  return fed__partition_noise(show->partition, show->job->simulate.partition.noise, client);
+}
+
+static int has_noise(const struct show *show) { return show->job->simulate.partition.noise > 0; }
+
 /* ---- for the terminal ----------------------------------------------------------------------- */
 
 static void print_spread(const char *what, const struct fed__spread *spread, const char *format) {
@@ -48,9 +56,9 @@ static void print_spread(const char *what, const struct fed__spread *spread, con
 
 static void print_totals(const struct show *show) {
   const struct fed__partition_summary *summary = &show->summary;
-  printf("%s: %u clients by %s; %zu of %zu examples", show->job->name,
-         show->partition->client_count, show->description, summary->divided_count,
-         show->partition->example_count);
+  printf("%s: %u client%s by %s; %zu of %zu examples", show->job->name,
+         show->partition->client_count, fed__plural(show->partition->client_count),
+         show->description, summary->divided_count, show->partition->example_count);
   if (summary->classes) printf(", %u classes", summary->classes);
   printf("\n\n%-24s %10s %10s %10s %10s\n", "of a client", "mean", "lowest", "median", "highest");
   print_spread("examples", &summary->sizes, " %10.6g");
@@ -60,6 +68,10 @@ static void print_totals(const struct show *show) {
     printf(
         "\nThe distance is that of its mixture of classes from the mixture of all clients: 0 the "
         "same, 1\nnothing in common (total variation).\n");
+  if (has_noise(show))
+    printf(
+        "\nThe noise is the standard deviation of what is added to each of the client's numbers, "
+        "as the\nmodel sees them.\n");
 }
 
 /* Few classes: percent. Many: a character each, or for some neighbours together. */
@@ -94,6 +106,7 @@ static void print_client(const struct show *show, uint32_t client, uint64_t *cou
   char text[FED__CLIENT_NAME_BYTES];
   printf("%-*.*s %9zu", NAME_WIDTH, NAME_WIDTH, fed__partition_name(show->partition, client, text),
          found->size);
+  if (has_noise(show)) printf(" %9.4g", noise_of(show, client));
   if (show->summary.classes) {
     fed__partition_summary_counts(&show->summary, client, counts);
     printf("   %7.3f  ", found->distance);
@@ -110,6 +123,7 @@ static void print_heads(const struct show *show, uint32_t rows) {
   const uint32_t classes = show->summary.classes;
   if (rows < show->partition->client_count) printf("\n%u of the clients, evenly spaced:\n", rows);
   printf("\n%-*s %9s", NAME_WIDTH, "client", "examples");
+  if (has_noise(show)) printf(" %9s", "noise");
   if (classes) printf("   distance  ");
   for (uint32_t k = 0; k < classes && classes <= NUMBERED_MAX; k++) printf("%4u", k);
   if (classes > NUMBERED_MAX)
@@ -125,7 +139,8 @@ static void print_clients(const struct show *show, uint64_t *counts) {
   print_heads(show, rows);
   for (uint32_t i = 0; i < rows; i++) print_client(show, client_at(show, i, rows), counts);
   if (!show->summary.classes) return;
-  printf("%-*s %9zu   %7s  ", NAME_WIDTH, "all together", show->summary.divided_count, "");
+  printf("%-*s %9zu %*s  %7s  ", NAME_WIDTH, "all together", show->summary.divided_count,
+         has_noise(show) ? 10 : 0, "", "");
   print_mixture(show, show->summary.totals, (double)show->summary.divided_count);
   putchar('\n');
 }
@@ -156,6 +171,7 @@ static json_t *clients_json(const struct show *show, uint64_t *counts) {
     json_t *json =
         json_pack("{s:s, s:I}", "name", fed__partition_name(show->partition, client, text),
                   "examples", (json_int_t)summary->clients[client].size);
+    if (has_noise(show)) json_object_set_new(json, "noise", json_real(noise_of(show, client)));
     if (summary->classes) {
       fed__partition_summary_counts(summary, client, counts);
       json_object_set_new(json, "distance", json_real(summary->clients[client].distance));
@@ -169,9 +185,9 @@ static json_t *clients_json(const struct show *show, uint64_t *counts) {
 static int print_json(const struct show *show, uint64_t *counts) {
   const struct fed__partition_summary *summary = &show->summary;
   json_t *json = json_pack(
-      "{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "job", show->job->name,
-      "partition", show->description, "seed", (json_int_t)show->job->seed, "clients",
-      (json_int_t)show->partition->client_count, "examples",
+      "{s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "job", show->job->name,
+      "partition", show->description, "noise", show->job->simulate.partition.noise, "seed",
+      (json_int_t)show->job->seed, "clients", (json_int_t)show->partition->client_count, "examples",
       (json_int_t)show->partition->example_count, "divided", (json_int_t)summary->divided_count,
       "client_examples", spread_json(&summary->sizes), "client_classes",
       spread_json(&summary->class_counts), "client_distance", spread_json(&summary->distances),
@@ -240,6 +256,7 @@ static int write_parts(const struct show *show, struct page_parts *parts, struct
                                            .row_count = rows,
                                            .totals = summary->totals,
                                            .distance_count = fill_sorted(show, parts),
+                                           .noise = show->job->simulate.partition.noise,
                                            .sizes = parts->sizes,
                                            .distances = parts->distances};
   return fed__partition_page_write(summary->context, &page, html);
@@ -286,7 +303,7 @@ static int show_summary(const struct show *show) {
   if (!counts) return FED_E_MEMORY;
   if (show->invocation->json) {
     code = print_json(show, counts);
-  } else if (!show->invocation->quiet) {
+  } else {
     print_totals(show);
     print_clients(show, counts);
   }

@@ -3,6 +3,7 @@
  * simulate_summary.c: summary.json, and what the terminal shows at the end.
  */
 #include "programs/simulate_summary.h"
+#include "base/plural.h"
 #include "base/raise.h"
 #include "crypto/hash.h"
 #include "fed/safetensors.h"
@@ -119,7 +120,8 @@ static void print_spread(const char *what, const struct fed__spread *spread, dou
 static void print_clients(const struct fed__simulate_output *output,
                           const struct fed__client_figures *clients) {
   if (!clients->loss.count) return;
-  printf("The final model on the held-out rows of %zu clients\n", clients->loss.count);
+  printf("The final model on the held-out rows of %zu client%s\n", clients->loss.count,
+         fed__plural(clients->loss.count));
   if (fed__has_accuracy(output->job))
     print_spread("accuracy", &clients->accuracy, 100, " %", clients->accuracy.lowest_tenth);
   print_spread("loss", &clients->loss, 1, "", clients->loss.highest_tenth);
@@ -151,8 +153,8 @@ static void print_trouble(const struct fed__simulate_output *output,
   const struct fed__job *job = output->job;
   int any = 0;
   if (output->failed_rounds)
-    printf("%llu attempts at rounds failed%s%s\n", (unsigned long long)output->failed_rounds,
-           output->last_failure ? ", the last: " : "",
+    printf("%llu attempt%s at rounds failed%s%s\n", (unsigned long long)output->failed_rounds,
+           fed__plural(output->failed_rounds), output->last_failure ? ", the last: " : "",
            output->last_failure ? output->last_failure : "");
   if (output->clamped)
     printf("%llu elements of updates were beyond the grid's ends (%g) and were cut off there: a "
@@ -174,9 +176,11 @@ void fed__summary_print(const struct fed__simulate_output *output,
                         const struct fed__simulation *simulation,
                         const struct fed__final_figures *figures) {
   char clock[24];
-  printf("\n%s after %llu rounds; %u clients, %u of them with enough examples\n",
-         fed__round_end_name(simulation->end), (unsigned long long)simulation->version,
-         simulation->partition.client_count, simulation->eligible_count);
+  printf("%s%s after %llu round%s; %u client%s, %u of them with enough examples\n",
+         output->header_printed ? "\n" : "", fed__round_end_name(simulation->end),
+         (unsigned long long)simulation->version, fed__plural(simulation->version),
+         simulation->partition.client_count, fed__plural(simulation->partition.client_count),
+         simulation->eligible_count);
   print_waiting(simulation);
   print_trouble(output, simulation);
   print_test(output);
@@ -184,10 +188,11 @@ void fed__summary_print(const struct fed__simulate_output *output,
   print_clients(output, &figures->clients);
   fed__classification_print(&figures->held_out);
   fed__baselines_print(simulation, &figures->baselines);
-  printf("Cost\n  %.4g MB down, %.4g MB up, %s on the virtual clock; %llu visits in %.1f s, %u "
-         "threads\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",
+  printf("Cost\n  %.4g MB down, %.4g MB up, %s on the virtual clock; %llu visit%s in %.1f s, %u "
+         "thread%s\n%s: report.html, summary.json, tables, model.onnx, model.safetensors\n",
          (double)output->down_bytes * 1e-6, (double)output->up_bytes * 1e-6,
          fed__format_seconds((double)simulation->now_us * 1e-6, clock),
-         (unsigned long long)simulation->visits_done, fed__simulate_seconds(output),
-         output->thread_count, output->folder);
+         (unsigned long long)simulation->visits_done, fed__plural(simulation->visits_done),
+         fed__simulate_seconds(output), output->thread_count, fed__plural(output->thread_count),
+         output->folder);
 }

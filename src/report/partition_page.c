@@ -169,6 +169,28 @@ static void draw_distances(const struct fed_context *context,
   fed__figure_close(markup);
 }
 
+static void draw_noise(const struct fed__partition_page *page, struct fed__markup *markup) {
+  struct fed__point points[] = {{1, 0}, {(double)page->client_count, page->noise}};
+  struct fed__plot plot = {markup, 64, 30, 0, 200, {0, 1, 1}, {0, 1, 1}};
+  struct fed__number_text text;
+  if (page->noise <= 0) return;
+  fed__figure_open(markup);
+  fed__markup_print(markup, "Clients' numbers get noise with deviations up to %s",
+                    fed__tick(page->noise, &text));
+  fed__figure_explain(markup);
+  fed__markup_print(markup, "Gaussian, and added to each number as the model sees it: none for the "
+                            "first client, most for the last.");
+  fed__figure_body(markup);
+  plot.x = fed__axis_fit(0, (double)page->client_count, 6, 1);
+  plot.y = fed__axis_fit(0, page->noise, 5, 1e-9);
+  fed__plot_open(&plot, 24, 44, "noise");
+  fed__plot_y_axis(&plot, fed__tick, "standard deviation");
+  fed__plot_x_axis(&plot, fed__count, "clients, in the order of their numbers");
+  fed__plot_line(&plot, "a", points, 2);
+  fed__plot_close(&plot);
+  fed__figure_close(markup);
+}
+
 int fed__partition_page_write(const struct fed_context *context,
                               const struct fed__partition_page *page, struct fed_buffer *html) {
   struct fed__markup markup = {html, FED_OK};
@@ -179,6 +201,7 @@ int fed__partition_page_write(const struct fed_context *context,
   fed__markup_print(&markup, "<div style=\"display:grid;gap:20px;align-content:start\">\n");
   draw_sizes(context, page, &markup);
   draw_distances(context, page, &markup);
+  draw_noise(page, &markup);
   fed__markup_print(&markup, "</div>\n</div>\n</main>\n</body>\n</html>\n");
   return markup.code;
 }

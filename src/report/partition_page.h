@@ -28,6 +28,7 @@ struct fed__partition_page {
   const double *sizes;     /* by client, ascending */
   const double *distances; /* ascending; `distance_count` of them */
   size_t distance_count;
+  double noise; /* deviation of the last client's; those before have less, in equal steps */
 };
 
 /* Append the page. FED_E_MEMORY, FED_E_TOO_LARGE. */

@@ -4,6 +4,7 @@
  */
 #include "report/report_compare.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/raise.h"
 #include "report/report_parts.h"
 
@@ -125,7 +126,7 @@ static int read_runs(struct fed__comparison *comparison, const struct fed__run_i
 static void put_title(const struct fed__comparison *comparison, char title[64]) {
   const size_t runs = comparison->run_count, groups = comparison->group_count;
   snprintf(title, 64, runs == groups ? "%zu simulations" : "%zu simulations in %zu group%s", runs,
-           groups, groups == 1 ? "" : "s");
+           groups, fed__plural(groups));
 }
 
 static void put_lead(const struct fed__comparison *comparison, struct fed__markup *markup) {

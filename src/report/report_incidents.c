@@ -3,6 +3,7 @@
  * report_incidents.c: what went wrong, on a line of time, and in words.
  */
 #include "base/log.h"
+#include "base/plural.h"
 #include "report/report_parts.h"
 
 #include <math.h>
@@ -122,7 +123,7 @@ void fed__report_draw_incidents(const struct fed__report_data *data, struct fed_
   const uint64_t count = fed__report_trouble_count(data);
   if (!count) return;
   fed__figure_open(markup);
-  fed__markup_print(markup, "%llu incident%s: ", (unsigned long long)count, count == 1 ? "" : "s");
+  fed__markup_print(markup, "%llu incident%s: ", (unsigned long long)count, fed__plural(count));
   fed__report_name_trouble(data, markup);
   fed__figure_explain(markup);
   fed__markup_print(markup,

@@ -2,6 +2,7 @@
  *
  * report_page.c: the page: heading, headline numbers, drawings, tables, in that order.
  */
+#include "base/plural.h"
 #include "base/raise.h"
 #include "report/report_parts.h"
 
@@ -55,7 +56,7 @@ static void put_skipped(const struct fed__report_data *data, struct fed__markup 
     fed__markup_print(markup,
                       "<p class=\"bad\">%llu line%s of the event log could not be understood and "
                       "%s left out.</p>\n",
-                      (unsigned long long)data->skipped_count, data->skipped_count == 1 ? "" : "s",
+                      (unsigned long long)data->skipped_count, fed__plural(data->skipped_count),
                       data->skipped_count == 1 ? "was" : "were");
 }
 

@@ -50,6 +50,13 @@ static int tick_count(const struct fed__axis *axis) {
   return (int)((axis->high - axis->low) / axis->step + 1.5);
 }
 
+/* About half of a label's width, of characters 7 wide. */
+static double half_width(const char *text) {
+  size_t columns = 0;
+  for (; *text; text++) columns += ((unsigned char)*text & 0xc0) != 0x80;
+  return 3.5 * (double)columns;
+}
+
 void fed__plot_x_axis(struct fed__plot *plot, fed__tick_text *tick, const char *title) {
   struct fed__number_text text;
   const double bottom = plot->top + plot->height;
@@ -57,8 +64,9 @@ void fed__plot_x_axis(struct fed__plot *plot, fed__tick_text *tick, const char *
   for (int i = 0; i < tick_count(&plot->x); i++) {
     const double value = plot->x.low + i * plot->x.step;
     if (value > plot->x.high * (1 + 1e-9)) break;
-    fed__markup_print(plot->markup, "<text x=\"%.1f\" y=\"%.1f\">%s</text>",
-                      fed__plot_x(plot, value), bottom + 18, tick(value, &text));
+    const char *label = tick(value, &text);
+    const double x = fmin(fed__plot_x(plot, value), FED__PLOT_WIDTH - half_width(label));
+    fed__markup_print(plot->markup, "<text x=\"%.1f\" y=\"%.1f\">%s</text>", x, bottom + 18, label);
   }
   fed__markup_print(plot->markup, "<text x=\"%.1f\" y=\"%.1f\">%s</text></g>\n",
                     plot->left + plot->width / 2, bottom + 36, title);

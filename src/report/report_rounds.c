@@ -2,6 +2,7 @@
  *
  * report_rounds.c: drawings over the rounds: accuracy, loss, seconds, bytes.
  */
+#include "base/plural.h"
 #include "report/report_parts.h"
 #include "report/report_series.h"
 
@@ -29,7 +30,7 @@ static void put_moment(const struct fed__report_data *data, struct fed__markup *
                        const struct fed__abscissa *x, size_t version) {
   struct fed__number_text text;
   if (x->offset == SIZE_MAX)
-    fed__markup_print(markup, "%zu round%s", version, version == 1 ? "" : "s");
+    fed__markup_print(markup, "%zu round%s", version, fed__plural(version));
   else
     fed__markup_print(markup, "%s", fed__duration(data->versions[version].virtual_s, &text));
 }

@@ -2,6 +2,7 @@
  *
  * report_run_page.c: the page about one simulation. Most of its parts are those of a job's page.
  */
+#include "base/plural.h"
 #include "base/raise.h"
 #include "report/report_parts.h"
 #include "report/report_series.h"
@@ -18,16 +19,18 @@ static void put_lead(const struct fed__report_data *data, struct fed__markup *ma
   struct fed__number_text clients;
   fed__markup_print(markup, "<p class=\"lead\">Simulation: ");
   fed__markup_text(markup, fed__report_text(data->summary, "end", "not finished"));
-  fed__markup_print(markup, " after %llu rounds; %s clients, data divided by ",
-                    (unsigned long long)data->newest,
-                    fed__count(summed(data, "clients"), &clients));
+  fed__markup_print(markup, " after %llu round%s; %s client%s, data divided by ",
+                    (unsigned long long)data->newest, fed__plural(data->newest),
+                    fed__count(summed(data, "clients"), &clients),
+                    fed__plural((uint64_t)summed(data, "clients")));
   fed__markup_text(markup, fed__report_text(data->summary, "partition", "?"));
   fed__markup_print(markup, ".</p>\n");
   if (data->skipped_count)
     fed__markup_print(markup,
-                      "<p class=\"bad\">%llu lines of metrics.jsonl could not be understood and "
-                      "were left out.</p>\n",
-                      (unsigned long long)data->skipped_count);
+                      "<p class=\"bad\">%llu line%s of metrics.jsonl could not be understood and "
+                      "%s left out.</p>\n",
+                      (unsigned long long)data->skipped_count, fed__plural(data->skipped_count),
+                      data->skipped_count == 1 ? "was" : "were");
 }
 
 /* ---- tiles ---------------------------------------------------------------------------------- */
@@ -106,8 +109,9 @@ static void put_rounds_tile(const struct fed__report_data *data, struct fed__mar
   fed__tile_note(markup);
   if (data->newest)
     fed__markup_print(markup, "%.1f clients in each, on average; ", answers / (double)data->newest);
-  fed__markup_print(markup, "%llu attempts failed",
-                    (unsigned long long)data->trouble[FED__TROUBLE_ROUND]);
+  fed__markup_print(markup, "%llu attempt%s failed",
+                    (unsigned long long)data->trouble[FED__TROUBLE_ROUND],
+                    fed__plural(data->trouble[FED__TROUBLE_ROUND]));
   fed__tile_close(markup);
 }
 

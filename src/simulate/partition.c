@@ -111,6 +111,10 @@ const char *fed__partition_name(const struct fed__partition *partition, uint32_t
   return name;
 }
 
+double fed__partition_noise(const struct fed__partition *partition, double last, uint32_t client) {
+  return client ? last * client / (partition->client_count - 1) : 0;
+}
+
 /* ---- held-out rows -------------------------------------------------------------------------- */
 
 /* The first part of the rows of a client becomes those that train. */

@@ -90,6 +90,10 @@ size_t fed__partition_held_out_count(const struct fed__partition *partition, uin
 const char *fed__partition_name(const struct fed__partition *partition, uint32_t client,
                                 char name[FED__CLIENT_NAME_BYTES]);
 
+/* The deviation of the noise that a client's numbers get: none for the first, `last` for the last
+ * one, in equal steps (the code of NIID-Bench, Li et al. 2022). */
+double fed__partition_noise(const struct fed__partition *partition, double last, uint32_t client);
+
 /* As a safetensors file: `rows` (U32), client by client, and `starts` (U64), one more than there
  * are clients. Names are not in it. */
 FED_MUST int fed__partition_encode(const struct fed__partition *partition, struct fed_buffer *out);

@@ -235,11 +235,10 @@ size_t fed__pool_training_bytes(const struct fed__pool *pool) {
 
 static void fill_deviations(const struct fed__partition *partition, double noise,
                             float *deviations) {
-  const uint32_t clients = partition->client_count;
   for (size_t i = 0; i < partition->example_count; i++) deviations[i] = 0;
-  for (uint32_t c = 1; c < clients; c++)
+  for (uint32_t c = 0; c < partition->client_count; c++)
     for (size_t i = partition->starts[c]; i < partition->starts[c + 1]; i++)
-      deviations[partition->rows[i]] = (float)(noise * c / (clients - 1));
+      deviations[partition->rows[i]] = (float)fed__partition_noise(partition, noise, c);
 }
 
 /* Each thread's examples are wrapped once; another partition changes the deviations only. */

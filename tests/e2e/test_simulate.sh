@@ -123,6 +123,8 @@ CHECK
 contains "$work/one/report.html" "after 6 rounds; 20 clients, data divided by dirichlet" \
   "is found least often" "Clients range from"
 expect 0 simulate other --data "$work/data" --test "$work/test" --seed 8 --quiet
+said "all rounds done after 6 rounds; 20 clients" "test set     accuracy"
+grep -q '^ *[1-6]  ' "$work/said" && fail "--quiet shows progress: $(cat "$work/said")"
 cmp -s "$work/one/model.safetensors" "$work/other/model.safetensors" && fail "the seed does nothing"
 expect 0 "$FED" report --compare "$work/one" "$work/other/" --out "$work/compared.html"
 said "wrote $work/compared.html"
@@ -180,6 +182,9 @@ said "6 clients by sorted:amount; 24 of 24" "client-0005                      4"
 cards 3 --show-partition --partition sorted:bank --clients 6
 said "expected numbers to sort by, found 'A'"
 cards 2 --show-partition --partition column:bank --clients 4
+cards 0 --show-partition --partition feature:0.3 --clients 4 --quiet
+said "client-0003                      6       0.3" "client-0001                      6       0.1"
+contains "$work/shown/partition.html" "noise with deviations up to 0.3"
 cards 6 --quiet
 "$FED" model new logreg --input 1 --classes 2 --out "$work/cards/none.onnx" --quiet
 cards 2 --baselines everything

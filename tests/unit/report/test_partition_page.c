@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_partition_page.c: the page has a row and the right shares for each client, escapes names
- * from outside, fetches nothing, and leaves out what a target without classes has not.
+ * from outside, fetches nothing, and leaves out what a target without classes has not; noise has
+ * its drawing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,6 +90,18 @@ static void without_classes_only_sizes(void **state) {
   fed_buffer_clear(&html);
 }
 
+static void noise_has_a_drawing_of_its_own(void **state) {
+  (void)state;
+  struct fed__partition_page page = page_of(2);
+  struct fed_buffer html;
+  page.noise = 0.3;
+  fed_buffer_init(&html, &context, 1 << 20);
+  assert_int_equal(fed__partition_page_write(&context, &page, &html), FED_OK);
+  assert_int_equal(count_of(fed_buffer_text(&html), "<svg"), 4);
+  assert_non_null(strstr(fed_buffer_text(&html), "noise with deviations up to 0.3"));
+  fed_buffer_clear(&html);
+}
+
 static void a_page_that_does_not_fit(void **state) {
   (void)state;
   const struct fed__partition_page page = page_of(2);
@@ -104,6 +117,7 @@ int main(void) {
       cmocka_unit_test(draws_what_each_client_has),
       cmocka_unit_test(escapes_and_fetches_nothing),
       cmocka_unit_test(without_classes_only_sizes),
+      cmocka_unit_test(noise_has_a_drawing_of_its_own),
       cmocka_unit_test(a_page_that_does_not_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

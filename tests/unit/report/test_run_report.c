@@ -104,7 +104,7 @@ static void shows_the_numbers(void **state) {
   assert_says(page, "worst tenth 50.0" NBSP "%; Jain\xe2\x80\x99s index 0.938");
   assert_says(page, "average precision, class ill</span><b>0.312</b><small>AUC 0.812; test set");
   assert_says(page, "2.5 clients in each");
-  assert_says(page, "1 attempts failed");
+  assert_says(page, "1 attempt failed");
   assert_says(page, "attempts that failed: too few</th><td class=\"x\">1</td>");
   assert_says(page, "<b>14.5" NBSP "kB</b>");
   assert_says(page, "<td>10</td><td>80.0" NBSP "%</td><td>\xe2\x80\x93</td><td>50.0" NBSP
