@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 import peer_environment  # noqa: E402
 
 NEEDS = {"reproduce.py": ("results", "numpy", "onnx", "safetensors"),
+         "mcmahan_in_pytorch.py": ("torch", *peer_environment.TORCH),
          "scaffold_in_pytorch.py": ("torch", *peer_environment.TORCH)}
 
 

@@ -11,24 +11,14 @@ minute a round.
 """
 
 import argparse
-import os
-import sys
 
 import torch
 from torch.nn import functional
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import flower_labels  # noqa: E402
-import idx_file  # noqa: E402
+import flower_labels
+import torch_images
 
 EPOCHS, BATCH, RATE, MOMENTUM = 10, 64, 0.01, 0.9
-
-
-def load(folder, name):
-    images = idx_file.read(os.path.join(folder, f"{name}-images-idx3-ubyte.gz"))
-    labels = idx_file.read(os.path.join(folder, f"{name}-labels-idx1-ubyte.gz"))
-    return (torch.tensor(images, dtype=torch.float32)[:, None] / 255,
-            torch.tensor(labels, dtype=torch.int64))
 
 
 def new_network():
@@ -82,16 +72,15 @@ def main():
     parser.add_argument("--fashion", default="/usr/share/datasets/fashion-mnist")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    images, labels = load(options.fashion, "train")
-    test_images, test_labels = load(options.fashion, "t10k")
+    images, labels = torch_images.load(options.fashion, "train")
+    test_images, test_labels = torch_images.load(options.fashion, "t10k")
     clients = list(map(torch.tensor, flower_labels.deal_out(labels.numpy(), options.seed)))
     network = new_network()
     server_variate = [torch.zeros_like(weight) for weight in network.parameters()]
     variates = [[torch.zeros_like(weight) for weight in server_variate] for _ in clients]
     for turn in range(1, options.rounds + 1):
         server_variate = run_round(network, images, labels, clients, server_variate, variates)
-        with torch.no_grad():
-            right = (network(test_images).argmax(1) == test_labels).double().mean().item()
+        right = torch_images.accuracy(network, test_images, test_labels)
         print(f"round {turn}: {100 * right:.2f} %", flush=True)
 
 
