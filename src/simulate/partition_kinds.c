@@ -222,6 +222,9 @@ static int check_source(const struct division *division) {
   if (kinds[division->settings->kind].wants_labels && !source->labels)
     return FED_RAISE(FED_E_INPUT,
                      "the partition '%s' goes by classes, but the job's target is no class", name);
+  if (division->settings->kind == FED__PARTITION_DRAWN && division->settings->noise > 0)
+    return FED_RAISE(FED_E_INPUT, "simulate.partition.noise: the partition 'drawn' lets clients "
+                                  "share examples, so that these cannot have one client's noise");
   if (division->settings->kind != FED__PARTITION_DRAWN &&
       source->example_count < division->client_count)
     return FED_RAISE(FED_E_RANGE,

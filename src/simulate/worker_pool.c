@@ -246,9 +246,6 @@ static int add_noise(struct fed__pool *pool, const struct fed__partition *partit
   const struct fed__pool_setting *setting = &pool->setting;
   const double noise = setting->job->simulate.partition.noise;
   if (noise <= 0) return FED_OK;
-  if (!partition->rows)
-    return FED_RAISE(FED_E_INPUT, "simulate.partition.noise: the partition 'drawn' lets clients "
-                                  "share examples, so that these cannot have one client's noise");
   const int is_first = !pool->deviations;
   if (is_first)
     pool->deviations =

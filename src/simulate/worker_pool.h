@@ -50,7 +50,7 @@ struct fed_examples *fed__pool_test_set(const struct fed__pool *pool); /* NULL: 
 size_t fed__pool_training_bytes(const struct fed__pool *pool);
 
 /* The partition must outlive the pool; needed before the first visit. Where the job says so, the
- * clients' examples get their noise: FED_E_INPUT where they cannot. */
+ * clients' examples get their noise: FED_E_INPUT if they are no numbers. */
 FED_MUST int fed__pool_set_partition(struct fed__pool *pool,
                                      const struct fed__partition *partition);
 

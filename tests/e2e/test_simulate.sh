@@ -182,6 +182,8 @@ said "6 clients by sorted:amount; 24 of 24" "client-0005                      4"
 cards 3 --show-partition --partition sorted:bank --clients 6
 said "expected numbers to sort by, found 'A'"
 cards 2 --show-partition --partition column:bank --clients 4
+cards 3 --show-partition --partition drawn:5 --clients 4 --set simulate.partition.noise=0.3
+said "so that these cannot have one client's noise"
 cards 0 --show-partition --partition feature:0.3 --clients 4 --quiet
 said "client-0003                      6       0.3" "client-0001                      6       0.1"
 contains "$work/shown/partition.html" "noise with deviations up to 0.3"
