@@ -59,74 +59,97 @@ struct rounded {
   uint32_t clamped_count;
 };
 
-/* A loop without branches or calls, which compilers turn into vectors: adding and taking off
- * `shift`, 1.5 * 2^52 or 1.5 * 2^23, leaves a double of at most 2^51 or a float of at most 2^22
- * rounded to a whole number, ties to the even one. A float that overflows here is clamped anyway.
- */
-#define DEFINE_ROUND_TO(name, bits, real, shift, target)                                           \
-  VECTORISED target static struct rounded name##_##bits(const float *restrict values,              \
-                                                        size_t count, double steps_per_unit,       \
-                                                        int##bits##_t *restrict out) {             \
-    const real low = INT##bits##_MIN, high = INT##bits##_MAX, factor = (real)steps_per_unit;       \
-    uint32_t clamped = 0, wrong = 0;                                                               \
+/* A loop without branches, calls or conversions, which compilers turn into vectors: once `shift`,
+ * 1.5 * 2^52 or 1.5 * 2^23, has been added, the lowest bits of a double or a float are the number
+ * rounded to a whole one, ties to the even one. 0 if an element does not fit or is not finite:
+ * `out` is nothing then. `whole` is as wide as `real`. */
+#define DEFINE_FITTING(name, bits, real, whole, shift, target)                                     \
+  VECTORISED target static int name##_##bits(const float *restrict values, size_t count,           \
+                                             double steps_per_unit, int##bits##_t *restrict out) { \
+    const real low = (real)INT##bits##_MIN - (real)0.5, high = (real)INT##bits##_MAX + (real)0.5;  \
+    const real factor = (real)steps_per_unit;                                                      \
+    whole misfits = 0;                                                                             \
     for (size_t i = 0; i < count; i++) {                                                           \
-      const real steps = (real)values[i] * factor;                                                 \
-      const real below = steps < low - 1 ? low - 1 : steps;                                        \
-      const real limited = below > high + 1 ? high + 1 : below;                                    \
-      const real whole = (limited + (shift)) - (shift);                                            \
-      const real raised = whole < low ? low : whole;                                               \
-      const real kept = raised > high ? high : raised;                                             \
-      wrong |= !(values[i] - values[i] == 0);                                                      \
-      clamped += kept != whole;                                                                    \
-      out[i] = (int##bits##_t)(int32_t)kept;                                                       \
+      const real steps = (real)values[i] * factor, shifted = steps + (shift);                      \
+      whole raw;                                                                                   \
+      memcpy(&raw, &shifted, sizeof raw);                                                          \
+      misfits |= !(steps >= low) | !(steps < high);                                                \
+      out[i] = (int##bits##_t)raw;                                                                 \
     }                                                                                              \
-    return (struct rounded){!wrong, clamped};                                                      \
+    return !misfits;                                                                               \
   }
 
-#define DEFINE_ROUND(name, target)                                                                 \
-  DEFINE_ROUND_TO(name, 8, float, 0x1.8p23F, target)                                               \
-  DEFINE_ROUND_TO(name, 16, float, 0x1.8p23F, target)                                              \
-  DEFINE_ROUND_TO(name, 32, double, 0x1.8p52, target)                                              \
-  static struct rounded name(const struct fed__stage_settings *settings, const float *values,      \
-                             size_t count, void *out) {                                            \
-    const double steps_per_unit = 1 / settings->grid_step;                                         \
-    if (settings->grid_bits == 8) return name##_8(values, count, steps_per_unit, out);             \
-    if (settings->grid_bits == 16) return name##_16(values, count, steps_per_unit, out);           \
+#define DEFINE_FITTING_GRIDS(name, target)                                                         \
+  DEFINE_FITTING(name, 8, float, uint32_t, 0x1.8p23F, target)                                      \
+  DEFINE_FITTING(name, 16, float, uint32_t, 0x1.8p23F, target)                                     \
+  DEFINE_FITTING(name, 32, double, uint64_t, 0x1.8p52, target)                                     \
+  static int name(uint32_t bits, const float *values, size_t count, double steps_per_unit,         \
+                  void *out) {                                                                     \
+    if (bits == 8) return name##_8(values, count, steps_per_unit, out);                            \
+    if (bits == 16) return name##_16(values, count, steps_per_unit, out);                          \
     return name##_32(values, count, steps_per_unit, out);                                          \
   }
 
-DEFINE_ROUND(round_anywhere, )
+DEFINE_FITTING_GRIDS(fit_anywhere, )
 
-/* `out` has room for BLOCK integers of any of the widths. */
 #if defined(__x86_64__)
-DEFINE_ROUND(round_avx2, __attribute__((target("avx2"))))
-DEFINE_ROUND(round_avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))))
+DEFINE_FITTING_GRIDS(fit_avx2, __attribute__((target("avx2"))))
+DEFINE_FITTING_GRIDS(fit_avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))))
 
-static struct rounded round_block(const struct fed__stage_settings *settings, const float *values,
-                                  size_t count, void *out) {
+static int fit_block(uint32_t bits, const float *values, size_t count, double steps_per_unit,
+                     void *out) {
   if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    return round_avx512(settings, values, count, out);
-  return __builtin_cpu_supports("avx2") ? round_avx2(settings, values, count, out)
-                                        : round_anywhere(settings, values, count, out);
+    return fit_avx512(bits, values, count, steps_per_unit, out);
+  return __builtin_cpu_supports("avx2") ? fit_avx2(bits, values, count, steps_per_unit, out)
+                                        : fit_anywhere(bits, values, count, steps_per_unit, out);
 }
 #else
-static struct rounded round_block(const struct fed__stage_settings *settings, const float *values,
-                                  size_t count, void *out) {
-  return round_anywhere(settings, values, count, out);
+static int fit_block(uint32_t bits, const float *values, size_t count, double steps_per_unit,
+                     void *out) {
+  return fit_anywhere(bits, values, count, steps_per_unit, out);
 }
 #endif
 
+/* A block with elements that do not fit. */
+static struct rounded clamp_block(uint32_t bits, const float *values, size_t count,
+                                  double steps_per_unit, void *out) {
+  const double high = ldexp(1, (int)bits - 1) - 1, low = -high - 1;
+  struct rounded rounded = {1, 0};
+  for (size_t i = 0; i < count; i++) {
+    const double whole = nearbyint((double)values[i] * steps_per_unit);
+    if (!isfinite(values[i])) return (struct rounded){0, 0};
+    const int32_t kept = (int32_t)fmin(fmax(whole, low), high);
+    rounded.clamped_count += kept != whole;
+    if (bits == 8) ((int8_t *)out)[i] = (int8_t)kept;
+    if (bits == 16) ((int16_t *)out)[i] = (int16_t)kept;
+    if (bits == 32) ((int32_t *)out)[i] = kept;
+  }
+  return rounded;
+}
+
+/* `out` has room for BLOCK integers of any of the widths. */
+static struct rounded round_block(const struct fed__stage_settings *settings, const float *values,
+                                  size_t count, void *out) {
+  const uint32_t bits = settings->grid_bits;
+  const double steps_per_unit = 1 / settings->grid_step;
+  if (fit_block(bits, values, count, steps_per_unit, out)) return (struct rounded){1, 0};
+  return clamp_block(bits, values, count, steps_per_unit, out);
+}
+
 static int round_to_grid(const struct fed__stage_settings *settings, struct fed__update *update) {
+  const size_t bytes = settings->grid_bits / 8;
   int32_t block[BLOCK];
-  uint8_t *out = update->grid;
+  char *out = update->grid;
+  const int is_aligned = (uintptr_t)out % bytes == 0;
   update->clamped_count = 0;
-  for (size_t at = 0; at < update->element_count; at += BLOCK) {
+  for (size_t at = 0; at < update->element_count; at += BLOCK, out += BLOCK * bytes) {
     const size_t left = update->element_count - at, count = left < BLOCK ? left : BLOCK;
-    const struct rounded rounded = round_block(settings, update->values + at, count, block);
+    const struct rounded rounded =
+        round_block(settings, update->values + at, count, is_aligned ? (void *)out : block);
     if (!rounded.is_finite) return raise_not_finite(update);
     update->clamped_count += rounded.clamped_count;
-    memcpy(out + at * (settings->grid_bits / 8), block, count * (settings->grid_bits / 8));
+    if (!is_aligned) memcpy(out, block, count * bytes);
   }
   return FED_OK;
 }

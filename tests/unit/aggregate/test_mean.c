@@ -254,9 +254,8 @@ static void running_out_of_memory_leaves_nothing(void **state) {
   assert_true(allowed > 2);
 }
 
-/* Every start and length around the width of a vector, at odd addresses. */
-static void the_fold_is_exact_at_every_length(void **state) {
-  (void)state;
+/* Every length around the width of a vector, at odd addresses. */
+static void folds_exactly_at_every_length(int64_t weight) {
   uint8_t bytes[4 * 80 + 1];
   int64_t sum[80], values[80];
   for (uint32_t bits = 8; bits <= 32; bits *= 2)
@@ -266,10 +265,17 @@ static void the_fold_is_exact_at_every_length(void **state) {
         put_integer(bytes + 1, bits, i, values[i]);
         sum[i] = (int64_t)i << 40;
       }
-      fed__fold(sum, bytes + 1, bits, count, 123456789);
+      fed__fold(sum, bytes + 1, bits, count, weight);
       for (size_t i = 0; i < 80; i++)
-        assert_true(sum[i] == ((int64_t)i << 40) + (i < count ? values[i] * 123456789 : 0));
+        assert_true(sum[i] == ((int64_t)i << 40) + (i < count ? values[i] * weight : 0));
     }
+}
+
+static void the_fold_is_exact_at_every_length(void **state) {
+  (void)state;
+  folds_exactly_at_every_length(123456789);
+  folds_exactly_at_every_length(INT32_MAX);
+  folds_exactly_at_every_length(INT64_C(3000000001)); /* no 32 bits hold it */
 }
 
 /* What two processes hold, added word by word, is what one would hold. */

@@ -75,18 +75,20 @@ static void the_grid_is_numpys(void **state) {
   (void)state;
   static const char *const names[] = {"stage/grid.i8", "stage/grid.i16", "stage/grid.i32"};
   struct fed_buffer clamped = read_vector(&context, "stage/clamped.u32");
-  for (uint32_t i = 0; i < 3; i++) {
-    const struct fed__stage_settings settings = {.grid_bits = 8u << i, .grid_step = 0x1p-9};
+  for (uint32_t i = 0; i < 6; i++) { /* at even and odd addresses */
+    const uint32_t kind = i / 2;
+    const struct fed__stage_settings settings = {.grid_bits = 8u << kind, .grid_step = 0x1p-9};
     float values[N];
-    uint8_t grid[N * 4 + 1];
+    uint32_t room[N + 1];
+    uint8_t *grid = (uint8_t *)room + i % 2;
     uint32_t expected_clamped;
-    struct fed__update update = {.values = values, .element_count = N, .grid = grid + 1};
-    struct fed_buffer expected = read_vector(&context, names[i]);
-    memcpy(&expected_clamped, clamped.data + 4 * i, 4);
+    struct fed__update update = {.values = values, .element_count = N, .grid = grid};
+    struct fed_buffer expected = read_vector(&context, names[kind]);
+    memcpy(&expected_clamped, clamped.data + 4 * kind, 4);
     read_floats("stage/difference.f32", values);
     assert_int_equal(fed__stage_grid_bytes(&settings, N), expected.size);
     assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
-    assert_memory_equal(grid + 1, expected.data, expected.size);
+    assert_memory_equal(grid, expected.data, expected.size);
     assert_int_equal(update.clamped_count, expected_clamped);
     fed_buffer_clear(&expected);
   }
@@ -216,6 +218,37 @@ static void ties_go_to_the_even_multiple_and_the_ends_clamp(void **state) {
   assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
   assert_memory_equal(grid, expected, sizeof expected);
   assert_int_equal(update.clamped_count, 4); /* 63.75 and 1e30; -64.26 and -FLT_MAX */
+}
+
+static int64_t integer_at(const int32_t *grid, uint32_t bits, size_t i) {
+  if (bits == 8) return ((const int8_t *)grid)[i];
+  if (bits == 16) return ((const int16_t *)grid)[i];
+  return grid[i];
+}
+
+/* Elements that fit are rounded many at a time; they come to what the C library's function says,
+ * also beside one that does not fit, in blocks of any length. Every fourth is a tie. */
+static void blocks_are_rounded_as_the_c_library_does(void **state) {
+  enum { COUNT = 1100 };
+  static float values[COUNT];
+  static int32_t grid[COUNT];
+  (void)state;
+  for (uint32_t bits = 8; bits <= 32; bits *= 2)
+    for (size_t misfit = 0; misfit <= COUNT; misfit += 100) { /* COUNT: there is none */
+      const struct fed__stage_settings settings = {.grid_bits = bits, .grid_step = 0x1p-3};
+      struct fed__update update = {.values = values, .element_count = COUNT - 7, .grid = grid};
+      const double highest = ldexp(1, (int)bits - 1) - 1;
+      for (size_t i = 0; i < COUNT; i++) {
+        const double whole = fmod((double)i * 40503.0, highest) * (i & 1 ? -1 : 1);
+        values[i] = (float)((i & 3 ? whole + (double)i * 0x1p-11 : whole + 0.5) * 0x1p-3);
+      }
+      if (misfit < COUNT) values[misfit] = (float)(highest * 0x1p-3 * -3);
+      assert_int_equal(fed__stage_grid.client(&settings, &update), FED_OK);
+      assert_int_equal(update.clamped_count, misfit < COUNT - 7);
+      for (size_t i = 0; i < COUNT - 7; i++)
+        assert_int_equal(integer_at(grid, bits, i),
+                         i == misfit ? -highest - 1 : nearbyint((double)values[i] * 8));
+    }
 }
 
 static void extreme_steps_are_exact(void **state) {
@@ -357,6 +390,7 @@ int main(void) {
       cmocka_unit_test(what_is_not_finite_is_refused_by_name),
       cmocka_unit_test(a_diverged_model_is_refused_by_the_chain),
       cmocka_unit_test(ties_go_to_the_even_multiple_and_the_ends_clamp),
+      cmocka_unit_test(blocks_are_rounded_as_the_c_library_does),
       cmocka_unit_test(extreme_steps_are_exact),
       cmocka_unit_test(extreme_steps_are_exact_in_narrow_grids),
       cmocka_unit_test(every_half_step_is_rounded_as_by_the_c_library),
