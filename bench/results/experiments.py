@@ -445,7 +445,9 @@ ALL = [
                 words=("--set", "train.learning_rate=0.3")),
         Variant("iid-5", "IID, E = 5, B = 10", "iid", "20 (table 1: 18)", "epochs: 5, batch_size: 10"),
         Variant("shards-1", "two shards a client, E = 1, B = 10", "shards:2", "350",
-                "epochs: 1, batch_size: 10")],
+                "epochs: 1, batch_size: 10"),
+        Variant("shards-1-low", "two shards a client, E = 1, B = 10, learning rate 0.1", "shards:2", "350",
+                "epochs: 1, batch_size: 10", words=("--set", "train.learning_rate=0.1"))],
                    " The same loop in PyTorch takes 70 rounds for the first line (`cmake --build --preset release "
                    "--target results-mcmahan`, one seed): why 34 were published is not known, but it is not fed."),
     ReducedPrecision(),

@@ -295,6 +295,28 @@ static void an_update_that_cannot_be_is_refused(void **state) {
   free_tasks(f, 2, agents);
 }
 
+/* A graph's own loss may be below zero; that of a model that diverges is enormous, and no sum of
+ * such overflows. */
+static void any_finite_loss_is_counted(void **state) {
+  struct small_federation *f = *state;
+  static const double losses[] = {-30, 1e300, 1e300};
+  struct waiting_agent agents[3];
+  struct fed_buffer update;
+  Fed__Metrics metrics = FED__METRICS__INIT;
+  submit_job(f, "count: 1, cohort: 3, minimum: 3");
+  get_tasks(f, 3, agents);
+  metrics.example_count = 4;
+  for (uint32_t i = 0; i < 3; i++) {
+    Fed__UpdateHeader header = header_for(agents[i].reply->task, 5);
+    metrics.loss_sum = losses[i];
+    header.train = &metrics;
+    encode(f, &header, 1, &update);
+    assert_verdict(f, i, agents[i].reply->task, &update, FED__VERDICT__COUNTED);
+    fed_buffer_clear(&update);
+  }
+  free_tasks(f, 3, agents);
+}
+
 static int call(struct small_federation *f, const char *method, const char *path,
                 const char *const *fields) {
   struct fed__http_reply reply;
@@ -434,6 +456,7 @@ int main(void) {
       WITH_SERVER(an_update_comes_in_parts),
       WITH_SERVER(a_replayed_update_is_refused),
       WITH_SERVER(an_update_that_cannot_be_is_refused),
+      WITH_SERVER(any_finite_loss_is_counted),
       WITH_SERVER(requests_without_sense_are_refused),
       WITH_SERVER(a_lost_client_is_not_waited_for),
       WITH_SERVER(another_version_of_the_protocol_is_refused),
