@@ -145,7 +145,7 @@ static int read_metric(const json_t *json, const char *name, struct fed_metrics 
   if (!entry) return FED_OK;
   if (json_unpack((json_t *)(uintptr_t)entry, "{s:I, s:I, s:F}", "examples", &examples, "correct",
                   &correct, "loss_sum", &loss_sum) != 0 ||
-      examples < 0 || correct < 0 || correct > examples || !(loss_sum >= 0))
+      examples < 0 || correct < 0 || correct > examples)
     return FED_RAISE(FED_E_INPUT, "metrics.json: '%s' must have examples, correct and loss_sum",
                      name);
   *metrics = (struct fed_metrics){(uint64_t)examples, (uint64_t)correct, loss_sum};

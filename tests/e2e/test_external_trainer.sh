@@ -105,5 +105,13 @@ END
   breaks NOT_FINITE "finite" "$metrics"'
     { head -c $(($(wc -c <$1/parameters.safetensors) - 40)) $1/parameters.safetensors
       head -c 40 /dev/zero | tr "\0" "\377"; } >$1/update.safetensors'
+  # A loss may be below zero.
+  echo 'cp $1/parameters.safetensors $1/update.safetensors
+    echo "{\"example_count\": 5, \"train\": {\"examples\": 5, \"correct\": 0, \"loss_sum\": -10}}" \
+      >$1/metrics.json' >"$work/trainer.sh"
 }
+start_agent d
+expect 0 submit --watch --json
+said '"loss":-2.0,'
+stop d
 stop server
