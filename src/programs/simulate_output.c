@@ -152,7 +152,7 @@ static void round_over(struct fed__simulation_observer *self,
   output->clamped += round->clamped_count;
   write_round(output, round);
   show_round(output, round);
-  if (output->title) show_title(output, round);
+  if (output->title && output->invocation->colour) show_title(output, round);
   if (round->failure) {
     output->failed_rounds++;
     output->last_failure = round->failure;
@@ -317,7 +317,7 @@ int fed__simulate_output_finish(struct fed__simulate_output *output,
   FED_TRY(fed__final_figures_init(&figures, simulation));
   const int mute = output->invocation->mute;
   const int code = mute ? FED_OK : write_all(output, simulation, &figures);
-  if (code == FED_OK && !mute && !output->invocation->json)
+  if (code == FED_OK && !mute && !output->invocation->json && !output->title)
     fed__summary_print(output, simulation, &figures);
   fed__final_figures_clear(&figures);
   return code;

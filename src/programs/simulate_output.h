@@ -21,7 +21,8 @@ struct fed__simulate_output {
   const struct fed__job_files *files;
   const struct fed__job *job; /* of the files */
   const char *folder;
-  const char *title; /* a run among others, on a terminal: one line tells this and how far it is */
+  const char *title; /* a run among others: on a terminal a line tells this and how far it is, and
+                      * that is all */
   FILE *metrics;
   double seconds_before; /* of the run up to its checkpoint */
   int64_t started_us, shown_us;

@@ -117,13 +117,13 @@ static int simulate(struct sweep *sweep, size_t combination, const char *folder)
   char title[FED__COMBINATION_NAME_BYTES + 64];
   alone.quiet = 1;
   alone.json = 0;
+  alone.colour = tells(sweep) && sweep->invocation->colour;
   fed__option_set(&alone, "out", folder);
   if (!fed__option_on(&alone, "restart")) fed__option_set(&alone, "resume", "");
   const size_t count = pick(sweep, combination, overrides);
   snprintf(title, sizeof title, "[%zu/%zu] %s", sweep->done + 1, sweep->count,
            sweep->results[combination].name);
-  return sweep->runner->run(sweep->runner, &alone, overrides, count,
-                            tells(sweep) && sweep->invocation->colour ? title : NULL);
+  return sweep->runner->run(sweep->runner, &alone, overrides, count, title);
 }
 
 #define NOT_RUN "could not run"

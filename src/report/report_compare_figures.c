@@ -76,8 +76,8 @@ static void fill(const struct drawing *drawing, size_t group, struct curve *curv
     const struct fed__group_figure y = fed__group_figure_of(values + runs, runs);
     if (!all || y.count < all) continue;
     curve->mean[curve->count] = (struct fed__point){x.mean, y.mean};
-    const double high = y.mean + y.deviation;
-    curve->low[curve->count] = (struct fed__point){x.mean, fmax(0, y.mean - y.deviation)};
+    const double high = y.mean + y.deviation, low = y.mean - y.deviation;
+    curve->low[curve->count] = (struct fed__point){x.mean, y.mean < 0 ? low : fmax(0, low)};
     curve->high[curve->count++] =
         (struct fed__point){x.mean, drawing->in_percent ? fmin(1, high) : high};
   }
@@ -183,13 +183,14 @@ static void draw_figure(struct drawing *drawing, const char *title, const char *
       fed__markup_print(markup, "Means over a group's runs, give or take a standard deviation; a "
                                 "curve ends where the first of its runs does.");
     fed__figure_body(markup);
-    struct fed__plot plot = {.markup = markup,
-                             .left = 66,
-                             .top = 26,
-                             .height = 236,
-                             .x = fed__abscissa_axis_to(drawing->x, extent.right, 0),
-                             .y = in_percent ? fed__axis_fit(extent.low, extent.high, 6, 0.001)
-                                             : fed__axis_fit(0, extent.high, 6, 1e-9)};
+    struct fed__plot plot = {
+        .markup = markup,
+        .left = 66,
+        .top = 26,
+        .height = 236,
+        .x = fed__abscissa_axis_to(drawing->x, extent.right, 0),
+        .y = in_percent ? fed__axis_fit(extent.low, extent.high, 6, 0.001)
+                        : fed__axis_fit(fmin(extent.low, 0), fmax(extent.high, 0), 6, 1e-9)};
     fed__plot_open(&plot, 20, 44, title);
     fed__plot_y_axis(&plot, in_percent ? fed__tick_share : fed__tick, name);
     fed__plot_x_axis(&plot, drawing->x->tick, drawing->x->title);

@@ -40,7 +40,7 @@ static const struct column {
 static double figure(const struct fed__compared_run *run, const struct column *column) {
   const json_t *summary = run->data.summary;
   const json_t *from = column->section ? json_object_get(summary, column->section) : summary;
-  const double value = fed__report_number(from, column->key, NUMBER_MAX);
+  const double value = fed__report_signed(from, column->key, NUMBER_MAX);
   return column->other_key ? value + fed__report_number(from, column->other_key, NUMBER_MAX)
                            : value;
 }

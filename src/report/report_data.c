@@ -12,10 +12,15 @@
 #define COUNT_MAX 1e15
 #define LOSS_MAX 1e12
 
-double fed__report_number(const json_t *object, const char *key, double max) {
+double fed__report_signed(const json_t *object, const char *key, double max) {
   const json_t *value = json_object_get(object, key);
   const double number = json_is_number(value) ? json_number_value(value) : NAN;
-  return number >= 0 && number <= max ? number : NAN;
+  return fabs(number) <= max ? number : NAN;
+}
+
+double fed__report_number(const json_t *object, const char *key, double max) {
+  const double number = fed__report_signed(object, key, max);
+  return number >= 0 ? number : NAN;
 }
 
 const char *fed__report_text(const json_t *object, const char *key, const char *otherwise) {
@@ -172,7 +177,7 @@ static int note_held_out(struct fed__report_data *data, const json_t *body, uint
   struct fed__report_version *measured;
   FED_TRY(fed__report_version_at(data, round - 1, &measured));
   measured->held_out = fed__report_number(evaluate, "accuracy", 1);
-  measured->held_out_loss = fed__report_number(evaluate, "loss", LOSS_MAX);
+  measured->held_out_loss = fed__report_signed(evaluate, "loss", LOSS_MAX);
   return FED_OK;
 }
 
@@ -189,7 +194,7 @@ static int on_committed(struct fed__report_data *data, const struct event *event
   made->seconds = fed__report_number(event->body, "seconds", COUNT_MAX);
   made->bytes_up = fed__report_number(event->body, "bytes_up", COUNT_MAX);
   made->bytes_down = fed__report_number(event->body, "bytes_down", COUNT_MAX);
-  made->train_loss = fed__report_number(json_object_get(event->body, "train"), "loss", LOSS_MAX);
+  made->train_loss = fed__report_signed(json_object_get(event->body, "train"), "loss", LOSS_MAX);
   if (round > data->newest) data->newest = round;
   return FED_OK;
 }
@@ -206,7 +211,7 @@ static int on_evaluated(struct fed__report_data *data, const struct event *event
   FED_TRY(number_of(event->body, "version", 0, &number));
   FED_TRY(fed__report_version_at(data, number, &version));
   version->test_accuracy = fed__report_number(event->body, "accuracy", 1);
-  version->test_loss = fed__report_number(event->body, "loss", LOSS_MAX);
+  version->test_loss = fed__report_signed(event->body, "loss", LOSS_MAX);
   return FED_OK;
 }
 

@@ -124,6 +124,9 @@ void fed__report_take_baselines(struct fed__report_data *data);
 /* A member as a number at least 0 and at most `max`; NAN if it is anything else. */
 double fed__report_number(const json_t *object, const char *key, double max);
 
+/* The same from -max: losses can be below zero. */
+double fed__report_signed(const json_t *object, const char *key, double max);
+
 /* A member as text; `otherwise` if it is anything else. */
 const char *fed__report_text(const json_t *object, const char *key, const char *otherwise);
 

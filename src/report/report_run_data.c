@@ -27,11 +27,11 @@ static void take_spread(struct fed__report_version *version, const json_t *clien
   const json_t *spread = has_accuracy ? accuracy : json_object_get(clients, "loss");
   const double max = has_accuracy ? 1 : LOSS_MAX;
   version->spread_clients = fed__report_number(spread, "clients", COUNT_MAX);
-  version->p5 = fed__report_number(spread, "p5", max);
-  version->p25 = fed__report_number(spread, "p25", max);
-  version->median = fed__report_number(spread, "median", max);
-  version->p75 = fed__report_number(spread, "p75", max);
-  version->p95 = fed__report_number(spread, "p95", max);
+  version->p5 = fed__report_signed(spread, "p5", max);
+  version->p25 = fed__report_signed(spread, "p25", max);
+  version->median = fed__report_signed(spread, "median", max);
+  version->p75 = fed__report_signed(spread, "p75", max);
+  version->p95 = fed__report_signed(spread, "p95", max);
   if (!has_accuracy) return;
   version->worst = fed__report_number(spread, "lowest", 1);
   version->best = fed__report_number(spread, "highest", 1);
@@ -45,7 +45,7 @@ static int take_measures(struct reading *reading, const json_t *line, uint64_t r
   FED_TRY(fed__report_version_at(reading->data, round - 1, &version));
   if (json_is_object(evaluated)) {
     version->held_out = fed__report_number(evaluated, "accuracy", 1);
-    version->held_out_loss = fed__report_number(evaluated, "loss", LOSS_MAX);
+    version->held_out_loss = fed__report_signed(evaluated, "loss", LOSS_MAX);
   }
   if (!(number >= 0)) return FED_OK;
   FED_TRY(fed__report_version_at(reading->data, (uint64_t)number, &version));
@@ -65,9 +65,9 @@ static void take_model(const struct reading *reading, const json_t *line,
   made->seconds = fed__report_number(line, "seconds", COUNT_MAX);
   made->bytes_up = fed__report_number(line, "up_bytes", COUNT_MAX);
   made->bytes_down = fed__report_number(line, "down_bytes", COUNT_MAX);
-  made->train_loss = fed__report_number(trained, "loss", LOSS_MAX);
+  made->train_loss = fed__report_signed(trained, "loss", LOSS_MAX);
   made->test_accuracy = fed__report_number(tested, "accuracy", 1);
-  made->test_loss = fed__report_number(tested, "loss", LOSS_MAX);
+  made->test_loss = fed__report_signed(tested, "loss", LOSS_MAX);
   made->virtual_s = fed__report_number(line, "virtual_s", COUNT_MAX);
   made->bytes_so_far = reading->bytes;
   made->drift = fed__report_number(drift, "mean", LENGTH_MAX);
@@ -132,7 +132,7 @@ static int take_clients(struct fed__report_data *data) {
     client->examples = fed__report_number(said, "train_examples", COUNT_MAX);
     client->held_out = fed__report_number(said, "held_out_examples", COUNT_MAX);
     client->accuracy = fed__report_number(said, "accuracy", 1);
-    client->loss = fed__report_number(said, "loss", LOSS_MAX);
+    client->loss = fed__report_signed(said, "loss", LOSS_MAX);
     client->answers = (uint64_t)fmax(0, fed__report_number(said, "rounds", COUNT_MAX));
     client->version = data->newest;
   }

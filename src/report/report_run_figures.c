@@ -46,7 +46,8 @@ static void draw_percentiles(struct fed__markup *markup, struct fed__series seri
   for (size_t i = 0; i < 5; i++) fed__series_widen(&series[i], &low, &high);
   struct fed__plot plot =
       new_plot(markup, fed__abscissa_axis(&fed__over_rounds, series[0].data, 0),
-               fed__axis_fit(in_percent ? low : fmin(low, 0), high, 6, in_percent ? 0.001 : 1e-9));
+               in_percent ? fed__axis_fit(low, high, 6, 0.001)
+                          : fed__axis_fit(fmin(low, 0), fmax(high, 0), 6, 1e-9));
   fed__plot_open(&plot, 86, 44, "percentiles of the clients over rounds");
   fed__plot_y_axis(&plot, in_percent ? fed__tick_share : fed__tick,
                    in_percent ? "accuracy at single clients" : "loss at single clients");

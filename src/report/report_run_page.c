@@ -39,7 +39,7 @@ static void put_figures_tile(const struct fed__report_data *data, struct fed__ma
                              const char *key, const char *name) {
   const json_t *figures = json_object_get(data->summary, key);
   const double accuracy = fed__report_number(figures, "accuracy", 1);
-  const double loss = fed__report_number(figures, "loss", NUMBER_MAX);
+  const double loss = fed__report_signed(figures, "loss", NUMBER_MAX);
   struct fed__number_text text;
   if (!isfinite(loss)) return;
   fed__markup_print(markup, "<li><span>%s, %s</span><b>%s",

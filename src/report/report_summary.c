@@ -17,7 +17,7 @@ void fed__report_take_baselines(struct fed__report_data *data) {
   json_array_foreach(list, index, baseline) {
     const struct fed__report_baseline taken = {fed__report_text(baseline, "name", NULL),
                                                fed__report_number(baseline, "accuracy", 1),
-                                               fed__report_number(baseline, "loss", HUGE_VAL)};
+                                               fed__report_signed(baseline, "loss", HUGE_VAL)};
     if (taken.name && (isfinite(taken.accuracy) || isfinite(taken.loss)) &&
         data->baseline_count < FED__REPORT_BASELINES_MAX)
       data->baselines[data->baseline_count++] = taken;

@@ -186,6 +186,7 @@ expect 2 simulate no --sweep seed=1..1000 --sweep train.batch_size=1..1000
 said "more than 100000 combinations"
 [ ! -e "$work/no" ] || fail "a refused sweep made its folder"
 expect 0 simulate steps --quiet --set rounds.count=1 --sweep train.learning_rate=0.1..0.3:0.1,1
+[ "$(wc -l <"$work/said")" = 5 ] || fail "--quiet prints more than the table: $(cat "$work/said")"
 for rate in 0.1 0.2 0.3 1; do
   [ -d "$work/steps/train.learning_rate=$rate" ] || fail "no $rate among: $(ls "$work/steps")"
 done

@@ -120,27 +120,27 @@ static void shows_the_numbers(void **state) {
   fed_buffer_clear(&html);
 }
 
-/* A loss of numbers: no accuracy anywhere, and losses in its place. */
+/* A loss of numbers: no accuracy anywhere, and losses in its place; some are below zero. */
 static void losses_stand_in_for_accuracies(void **state) {
   (void)state;
   struct fed_buffer html;
   const char *page = page_of(
       "{\"round\":1,\"attempt\":1,\"kind\":\"train\",\"cohort\":2,\"reported\":2,\"trained\":{"
       "\"examples\":9,\"loss\":4.0},\"clients\":{\"version\":0,\"accuracy\":null,\"loss\":{"
-      "\"clients\":2,\"p5\":1.0,\"p25\":2.0,\"median\":3.0,\"p75\":4.0,\"p95\":5.0}},"
+      "\"clients\":2,\"p5\":-3.0,\"p25\":-2.0,\"median\":3.0,\"p75\":4.0,\"p95\":5.0}},"
       "\"virtual_s\":0.0,\"seconds\":0.1,\"down_bytes\":1,\"up_bytes\":1}\n",
       "{\"tested\":{\"examples\":7,\"loss\":2.5},\"client_accuracy\":null,\"client_loss\":{"
       "\"mean\":3.0,\"highest_tenth\":5.0,\"jain\":0.5},\"baselines\":["
-      "{\"name\":\"federated\",\"loss\":2.5},{\"name\":\"centralised\",\"loss\":2.25}]}",
+      "{\"name\":\"federated\",\"loss\":2.5},{\"name\":\"centralised\",\"loss\":-2.25}]}",
       "{\"clients\":[{\"client\":\"a\",\"loss\":3.5},{\"client\":\"b\",\"loss\":4.5},"
-      "{\"client\":\"c\",\"loss\":0.5}]}",
+      "{\"client\":\"c\",\"loss\":-0.5}]}",
       &html);
   assert_says(page, "loss, test set</span><b>2.500");
   assert_says(page, "loss, mean of the clients</span><b>3.000");
-  assert_says(page, "Half of the 2 clients measured last are between 2.000 and 4.000");
-  assert_says(page, "Loss: federated 2.500, pooled 2.250");
+  assert_says(page, "Half of the 2 clients measured last are between -2.000 and 4.000");
+  assert_says(page, "Loss: federated 2.500, pooled -2.250");
   const char *a = strstr(page, "<td>3.500</td>"), *b = strstr(page, "<td>4.500</td>");
-  assert_true(a && b && b < a && a < strstr(page, "<td>0.500</td>")); /* the worst first */
+  assert_true(a && b && b < a && a < strstr(page, "<td>-0.500</td>")); /* the worst first */
   assert_lacks(page, "accuracy reached");
   assert_lacks(page, "virtual time, ");
   fed_buffer_clear(&html);
