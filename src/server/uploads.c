@@ -11,8 +11,11 @@
 #include "crypto/base64.h"
 #include "server/server_state.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define LOSS_SUM_MAX 1e100 /* far above any of float32, and squares of sums of it are finite */
 
 /* What a request's path and headers say. */
 struct upload_target {
@@ -239,10 +242,12 @@ int fed__handle_upload_chunk(struct fed__server *server, struct fed__http_exchan
 
 static int check_metrics(const Fed__Metrics *metrics) {
   if (!metrics) return FED_OK;
-  if (metrics->correct_count > metrics->example_count || metrics->example_count > UINT32_MAX)
-    return FED_RAISE(FED_E_RANGE, "update: metrics that cannot be: %llu of %llu correct",
+  if (metrics->correct_count > metrics->example_count || metrics->example_count > UINT32_MAX ||
+      fabs(metrics->loss_sum) > LOSS_SUM_MAX)
+    return FED_RAISE(FED_E_RANGE,
+                     "update: metrics that cannot be: %llu of %llu correct, loss sum %g",
                      (unsigned long long)metrics->correct_count,
-                     (unsigned long long)metrics->example_count);
+                     (unsigned long long)metrics->example_count, metrics->loss_sum);
   return FED_OK;
 }
 

@@ -257,7 +257,7 @@ static void an_update_that_cannot_be_is_refused(void **state) {
   struct small_federation *f = *state;
   struct waiting_agent agents[2];
   struct fed_buffer update;
-  Fed__Metrics metrics = FED__METRICS__INIT;
+  Fed__Metrics metrics = FED__METRICS__INIT, more = FED__METRICS__INIT;
   submit_job(f, "count: 1, cohort: 2, minimum: 2");
   get_tasks(f, 2, agents);
   const Fed__Task *task = agents[0].reply->task;
@@ -266,8 +266,8 @@ static void an_update_that_cannot_be_is_refused(void **state) {
     Fed__UpdateHeader header;
     int code;
     const char *part;
-  } cases[5];
-  for (size_t i = 0; i < 5; i++) cases[i].header = good;
+  } cases[6];
+  for (size_t i = 0; i < 6; i++) cases[i].header = good;
   cases[0].header.element_count = ELEMENTS - 1, cases[0].code = FED_E_SHAPE;
   cases[0].part = "expected 10 elements of 16 bits, found 9 of 16";
   cases[1].header.grid_bits = 8, cases[1].code = FED_E_SHAPE;
@@ -279,7 +279,10 @@ static void an_update_that_cannot_be_is_refused(void **state) {
   cases[3].part = "5 of 4 correct";
   cases[4].header.norm = NAN, cases[4].code = FED_E_NOT_FINITE;
   cases[4].part = "norm";
-  for (size_t i = 0; i < 5; i++) {
+  more.example_count = 1, more.loss_sum = -1e101;
+  cases[5].header.evaluate = &more, cases[5].code = FED_E_RANGE;
+  cases[5].part = "loss sum -1e+101";
+  for (size_t i = 0; i < 6; i++) {
     encode(f, &cases[i].header, 1, &update);
     assert_refused(f, 0, task, &update, cases[i].code, cases[i].part);
     fed_buffer_clear(&update);
@@ -299,7 +302,7 @@ static void an_update_that_cannot_be_is_refused(void **state) {
  * such overflows. */
 static void any_finite_loss_is_counted(void **state) {
   struct small_federation *f = *state;
-  static const double losses[] = {-30, 1e300, 1e300};
+  static const double losses[] = {-30, 1e90, 1e90};
   struct waiting_agent agents[3];
   struct fed_buffer update;
   Fed__Metrics metrics = FED__METRICS__INIT;
