@@ -67,7 +67,8 @@ def simulate(fed, folder, rows, features, clients, cohort, rounds):
     for _ in range(3):
         began = time.monotonic()
         process = subprocess.Popen([fed, "simulate", f"{folder}/job.yaml", "--data", folder, "--out",
-                                    f"{folder}/out", "--clients", str(clients), "--quiet"])
+                                    f"{folder}/out", "--clients", str(clients), "--quiet"],
+                                   stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             sys.exit(f"fed simulate failed with status {os.waitstatus_to_exitcode(status)}")

@@ -72,7 +72,7 @@ class Fed:
         words = [self.program, "simulate", job, "--data", self.data, "--threads",
                  str(self.threads), "--out", self.out, "--quiet"]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
