@@ -119,7 +119,7 @@ static struct rounded clamp_block(uint32_t bits, const float *values, size_t cou
   for (size_t i = 0; i < count; i++) {
     const double whole = nearbyint((double)values[i] * steps_per_unit);
     if (!isfinite(values[i])) return (struct rounded){0, 0};
-    const int32_t kept = (int32_t)fmin(fmax(whole, low), high);
+    const int32_t kept = (int32_t)(whole < low ? low : whole > high ? high : whole);
     rounded.clamped_count += kept != whole;
     if (bits == 8) ((int8_t *)out)[i] = (int8_t)kept;
     if (bits == 16) ((int16_t *)out)[i] = (int16_t)kept;
