@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """scaffold_in_pytorch.py: SCAFFOLD on Fashion-MNIST with two labels a client, without fed.
 
-NIID-Bench and Flower's baseline published failures there; one of fed's three seeds fails, too. This is
+NIID-Bench and Flower's baseline published failures there; some of fed's runs diverge, too. This is
 the rule of Flower's clients (without their weight decay of 0.00001), which differs from fed's with
 momentum: momentum for the gradients alone, the variates' difference added to each step beside it, and
 K η for what K steps of rate η carry. Model and variates are averaged by examples. The labels are dealt
