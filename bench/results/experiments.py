@@ -257,8 +257,8 @@ class Shakespeare:
     missing = "--shakespeare FOLDER says where its data is: examples/shakespeare/README.md"
     rounds, target = 400, 0.54
     note = ("Characters right of those that roles speak in their last fifth; two LSTM layers of 256, windows of "
-            f"80 characters, one epoch, {rounds} rounds with cohorts of 10, tested every 20 (every 5 with 112). "
-            "Published: rounds to 54 % (McMahan), accuracy after 1,200 rounds on 715 roles (Reddi).")
+            f"80 characters, one epoch, {rounds} rounds unless said, cohorts of 10, tested every 20 (every 5 with 112). "
+            "Published: rounds to 54 % (McMahan), accuracy on 715 roles (Reddi).")
     source = ("McMahan et al. 2017, table 2 (1,146 roles, a tenth of them in each round, learning rate tuned); "
               "Reddi et al. 2021, table 1, with the rates and adaptivity of their grid search (cohorts of 10).")
     variants = [
