@@ -44,11 +44,14 @@ def run_round(network, images, labels, cohort, rate):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--mnist", required=True, help="folder with MNIST's four .gz files")
+    parser.add_argument("--mnist", default="", help="folder with MNIST's four .gz files")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.2)
     parser.add_argument("--rounds", type=int, default=200)
     options = parser.parse_args()
+    if not options.mnist:
+        parser.error("--mnist FOLDER (of the target: cmake --preset release -DFED_MNIST=FOLDER) says where MNIST's "
+                     "four .gz files are (they are not in Debian)")
     torch.manual_seed(options.seed)
     images, labels = torch_images.load(options.mnist, "train")
     test_images, test_labels = torch_images.load(options.mnist, "t10k")
